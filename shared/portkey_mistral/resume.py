@@ -1,0 +1,86 @@
+"""Keeps finished vectors in an SQLite file, so that an embedding job that stopped goes on where it was.
+
+A vector is found again by everything that decides it: the place that made it, the model, its dimension and
+dtype, and the text. Several processes may share a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from portkey_mistral.exceptions import ConfigurationError
+from portkey_mistral.requests import EmbeddingRequest
+
+__all__ = ["ResumeStore"]
+
+# SQLite's own limit on variables in a statement was 999 for most of its life.
+_VARIABLES = 900
+_SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, kind TEXT, vector BLOB) WITHOUT ROWID"
+
+
+class ResumeStore:
+    """The vectors of one kind of request. `place` is the URL or config that answers it."""
+
+    def __init__(self, path: str, request: EmbeddingRequest, *, place: str) -> None:
+        self._path = Path(path).expanduser()
+        described = (place, request.model, request.output_dimension, request.output_dtype)
+        self._seed = hashlib.sha256(repr(described).encode())
+
+    def found(self, texts: Sequence[str]) -> dict[int, Sequence[float]]:
+        """Return the vectors that are there, by the position of their text."""
+        keys = [self._key(text) for text in texts]
+        with self._open() as connection:
+            rows = dict(_rows(connection, dict.fromkeys(keys)))
+        return {index: rows[key] for index, key in enumerate(keys) if key in rows}
+
+    def keep(self, vectors: Mapping[str, Sequence[float]]) -> None:
+        """Write down finished vectors by their text."""
+        rows = [(self._key(text), *_packed(vector)) for text, vector in vectors.items()]
+        with self._open() as connection:
+            connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
+
+    def _key(self, text: str) -> bytes:
+        digest = self._seed.copy()
+        digest.update(text.encode("utf-8", "surrogatepass"))
+        return digest.digest()
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            connection = sqlite3.connect(self._path, timeout=30.0)
+            try:
+                # Writers of other processes must not wait for readers.
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute(_SCHEMA)
+                with connection:
+                    yield connection
+            finally:
+                connection.close()
+        except sqlite3.Error as fault:
+            raise ConfigurationError(
+                f"embed_resume={str(self._path)!r} cannot be used as a resume store: {fault}. Give the path "
+                "of a file in a folder that exists and can be written."
+            ) from fault
+
+
+def _rows(
+    connection: sqlite3.Connection, keys: Iterable[bytes]
+) -> Iterator[tuple[bytes, Sequence[float]]]:
+    wanted = list(keys)
+    for start in range(0, len(wanted), _VARIABLES):
+        part = wanted[start : start + _VARIABLES]
+        marks = ",".join("?" * len(part))
+        query = f"SELECT key, kind, vector FROM vectors WHERE key IN ({marks})"  # noqa: S608  marks only
+        for key, kind, packed in connection.execute(query, part):
+            yield key, array(kind, packed).tolist()
+
+
+def _packed(vector: Sequence[float]) -> tuple[str, bytes]:
+    """Doubles keep every digit that came; whole numbers (int8, binary) stay whole."""
+    kind = "h" if all(isinstance(number, int) for number in vector) else "d"
+    return kind, array(kind, vector).tobytes()
