@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from typing import Any
+
+from portkey_mistral.config import Config
+
+ROUTE: dict[str, Any] = {
+    "strategy": {"mode": "fallback", "on_status_codes": [429, 503]},
+    "retry": {"attempts": 2},
+    "targets": [
+        {
+            "name": "main",
+            "override_params": {"model": "mistral-large-latest"},
+            "retry": {"attempts": 1},
+        },
+        {
+            "strategy": {"mode": "loadbalance", "failover": True, "skip": ["context"]},
+            "targets": [
+                {"provider": "openai", "weight": 3, "request_timeout": 2500},
+                {
+                    "weight": 1,
+                    "strategy": {
+                        "mode": "conditional",
+                        "conditions": [
+                            {"query": {"metadata.tier": {"$in": ["a", "b"]}}, "then": "own"},
+                            {
+                                "query": {"$or": [{"params.n": 1}, {"params.n": {"$gt": 4}}]},
+                                "then": "own",
+                            },
+                        ],
+                        "default": "rest",
+                    },
+                    "targets": [
+                        {"name": "own", "custom_host": "http://localhost:8000/v1"},
+                        {"name": "rest", "retry": {"attempts": 2, "on_status_codes": [500]}},
+                        {"mistral_fim_completion": "true", "cache": {"mode": "simple"}},
+                    ],
+                },
+            ],
+        },
+        {
+            "strategy": {"mode": "single", "cb_config": {"failure_threshold": 2}},
+            "targets": [{}, {}],
+        },
+    ],
+}
+
+TREE = """\
+fallback  on 429, 503
+├─ 1.  mistral-ai mistral-large-latest (main)  1 retry
+├─ 2.  loadbalance  failover on any failure  skip by context
+│  ├─ 75 %  openai  2 retries  timeout 2.5 s
+│  └─ 25 %  conditional
+│     ├─ if metadata.tier in ['a', 'b'] / if (params.n = 1 or params.n > 4)  mistral-ai (own)  at http://localhost:8000/v1  2 retries
+│     ├─ else  mistral-ai (rest)  2 retries on 500
+│     └─ never  mistral-ai  fill-in-the-middle only  2 retries  cache simple
+└─ 3.  single
+   ├─ always  mistral-ai  2 retries  breaker, 30 s
+   └─ never  mistral-ai  2 retries  breaker, 30 s"""
+
+
+def test_the_tree_as_text() -> None:
+    assert Config.parse(ROUTE).explain() == TREE
+
+
+def test_one_target() -> None:
+    assert Config.parse({}).explain() == "mistral-ai"
+
+
+def test_mermaid_draws_each_node_once_and_joins_it_to_its_parent() -> None:
+    lines = Config.parse(ROUTE).to_mermaid().splitlines()
+    assert lines[0] == "flowchart TD"
+    assert lines[1] == '    n0{{"fallback<br/>on 429, 503"}}'
+    assert lines[2] == '    n1["mistral-ai mistral-large-latest (main)<br/>1 retry"]'
+    assert lines[3] == '    n0 -->|"1."| n1'
+    nodes = [line for line in lines[1:] if "-->" not in line]
+    arrows = [line for line in lines[1:] if "-->" in line]
+    assert len(nodes) == len(arrows) + 1 == 11
+
+
+def test_mermaid_escapes_what_a_user_wrote() -> None:
+    config = Config.parse({"name": 'a"]; click <b>&', "override_params": {"model": 'm"'}})
+    label = config.to_mermaid().splitlines()[1]
+    assert label == '    n0["mistral-ai m&quot; (a&quot;]; click &lt;b&gt;&amp;)"]'
+
+
+def test_a_slug() -> None:
+    config = Config.parse("pc-abc")
+    assert config.explain() == "slug pc-abc"
+    assert config.to_mermaid() == 'flowchart TD\n    n0["slug pc-abc"]'
+
+
+def test_weights_are_shown_as_shares_of_what_can_be_chosen() -> None:
+    config = {"strategy": {"mode": "loadbalance"}, "targets": [{"weight": 0}, {"weight": 1}, {}]}
+    text = Config.parse(config).explain()
+    assert [line.split()[1:3] for line in text.splitlines()[1:]] == [
+        ["0", "%"],
+        ["50", "%"],
+        ["50", "%"],
+    ]
