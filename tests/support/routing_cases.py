@@ -1,0 +1,330 @@
+"""Draws cases of routing: any config that both sides read alike, and what each of its targets answers.
+
+What differs on purpose is not drawn, and has named tests; but for bodies that cannot be read. Those are
+drawn, and `readable` gives the case in which the gateway does what our engine does with them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+
+from parity import Case
+from upstream import Reply
+
+__all__ = ["cases", "readable"]
+
+MOST_LEAVES = 6
+# Long enough for an answer on a busy machine, short enough to wait for.
+TIMEOUT_MS = 900
+
+# --- what the targets answer ------------------------------------------------------------------------
+
+ERRORS = (400, 401, 403, 404, 408, 409, 413, 422, 429, 446, 500, 502, 503, 504, 529)
+CODES = (*ERRORS, 200, 246)
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+# Body and content type of errors that the gateway can pass on.
+READABLE = (
+    (_json({"object": "error", "message": "No.", "type": "oops", "code": 1}), "application/json"),
+    (_json({"detail": [{"loc": ["body"], "msg": "No."}]}), "application/json; charset=utf-8"),
+    (_json({"error": {"message": "No."}}), "application/json"),
+    (_json({}), "application/json"),
+    (_json([]), "application/json"),
+    (_json(["No."]), "application/json"),
+    (b"<html>Bad gateway</html>", "text/html"),
+    (b"", "text/html"),
+    (b"upstream connect error", "text/plain"),
+    (b"No.", None),
+)
+# Those that end everything on the gateway's unified route (DESIGN 4, unreadable-body).
+UNREADABLE = (
+    (b"<html>Bad gateway</html>", "application/json"),
+    (b"", "application/json"),
+    (b'{"message": ', "application/json"),
+    (_json(None), "application/json"),
+    (_json("No."), "application/json"),
+    (_json(3), "application/json"),
+)
+PLAIN_ERROR, PLAIN_KIND = READABLE[0]
+
+
+def _errors(bodies: Sequence[tuple[bytes, str | None]]) -> st.SearchStrategy[Reply]:
+    return st.builds(
+        lambda status, body: Reply(status, *body), st.sampled_from(ERRORS), st.sampled_from(bodies)
+    )
+
+
+GOOD = st.just(Reply())
+# A stream answers 200 and nothing else.
+OTHER_GOOD = st.sampled_from([Reply(201), Reply(202), Reply(246)])
+SLOW = st.just(Reply(wait=0.1))
+RESET = st.just(Reply(fault="reset"))
+HANG = st.just(Reply(fault="hang"))
+CUT = st.just(Reply(fault="cut"))
+NO_ANSWER = st.sampled_from(
+    [
+        *(Reply(200, *body) for body in UNREADABLE),
+        Reply(200, b"<html>Log in</html>", "text/html"),
+        Reply(200, _json({})),
+        Reply(200, _json([])),
+        Reply(200, _json({"error": {"message": "No."}})),
+        Reply(204, b""),
+    ]
+)
+
+
+def _replies(*, streamed: bool, timed: bool) -> st.SearchStrategy[Reply]:
+    errors = [_errors(READABLE), _errors(READABLE), _errors(UNREADABLE)]
+    faults = [RESET, CUT, NO_ANSWER, *([HANG] if timed else [])]
+    return st.one_of(GOOD, SLOW, *([] if streamed else [OTHER_GOOD]), *errors, *faults)
+
+
+def readable(case: Case) -> Case:
+    """Replace what the gateway cannot read by what our engine takes it for."""
+    scripts = {
+        target: [_readable(reply) for reply in replies] for target, replies in case.scripts.items()
+    }
+    return dataclasses.replace(case, scripts=scripts)
+
+
+def _readable(reply: Reply) -> Reply:
+    match reply:
+        case Reply(fault="cut"):
+            return Reply(fault="reset")
+        case Reply(status=status, body=bytes()) if status < 300:
+            return Reply(500, PLAIN_ERROR, PLAIN_KIND)
+        case Reply(status=status, body=body, kind=kind) if (body, kind) in UNREADABLE:
+            return Reply(status, PLAIN_ERROR, PLAIN_KIND)
+        case _:
+            return reply
+
+
+# --- the request ------------------------------------------------------------------------------------
+
+MODELS = ("mistral-small-latest", "mistral-large-latest", "ministral-8b-latest")
+CHAT_FIELDS: Mapping[str, st.SearchStrategy[Any]] = {
+    "temperature": st.sampled_from([0.0, 0.3, 0.7, 1.0]),
+    "top_p": st.sampled_from([0.1, 0.9]),
+    "max_tokens": st.sampled_from([1, 10, 100]),
+    "random_seed": st.sampled_from([0, 7]),
+    "safe_prompt": st.booleans(),
+    "stop": st.sampled_from(["end", ["a", "b"]]),
+}
+FIELDS: Mapping[str, Mapping[str, st.SearchStrategy[Any]]] = {
+    "chat": {"model": st.sampled_from(MODELS), **CHAT_FIELDS},
+    "fim": {
+        "model": st.just("codestral-latest"),
+        **{name: CHAT_FIELDS[name] for name in ("temperature", "max_tokens", "stop")},
+        "suffix": st.sampled_from(["return x", "}"]),
+    },
+    "embed": {
+        "model": st.just("mistral-embed"),
+        "metadata": st.just({"job": "a"}),
+        "encoding_format": st.just("float"),
+    },
+}
+# An embedding never changes its model.
+OVERRIDES = {
+    "chat": {**FIELDS["chat"], "metadata": st.sampled_from([{"a": "1"}, {"b": "2"}])},
+    "fim": FIELDS["fim"],
+    "embed": {"metadata": st.sampled_from([{"job": "b"}, {"run": "c"}])},
+}
+METADATA: Mapping[str, st.SearchStrategy[str]] = {
+    "tier": st.sampled_from(["gold", "silver", ""]),
+    "spend": st.sampled_from(["10", "9.5", "1e2", "20 euros", "many"]),
+}
+
+
+def _some(fields: Mapping[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional=dict(fields))
+
+
+def _asked(operation: str) -> st.SearchStrategy[dict[str, Any]]:
+    model, *others = FIELDS[operation].items()
+    return st.fixed_dictionaries(dict([model]), optional=dict(others))
+
+
+# --- conditions -------------------------------------------------------------------------------------
+
+TEXTS = ("gold", "silver", "10", "9.5", "mistral-small-latest", "true", "7", "")
+NUMBERS = (0, 0.3, 7, 9.5, 10, 100)
+VALUES = st.one_of(st.sampled_from(TEXTS), st.sampled_from(NUMBERS), st.booleans(), st.none())
+ORDERS = st.sampled_from([*NUMBERS, "9.5", "10", "1e1", "7 days", "gold"])
+LISTS = st.lists(VALUES, max_size=3)
+# None of these is found in the text "undefined" (DESIGN 4, sibling-conditions).
+PATTERNS = st.sampled_from(
+    ["^gold", "ol", "small|large", "[0-9]$", "^true$", "\\d\\.\\d", "(", "^$"]
+)
+OPERATORS = st.one_of(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "$eq": VALUES,
+            "$ne": VALUES,
+            "$gt": ORDERS,
+            "$gte": ORDERS,
+            "$lt": ORDERS,
+            "$lte": ORDERS,
+            "$in": LISTS,
+            "$nin": LISTS,
+        },
+    ).filter(bool),
+    st.fixed_dictionaries({"$regex": PATTERNS}),
+)
+SUBJECTS = st.sampled_from(
+    [
+        "metadata.tier",
+        "metadata.spend",
+        "metadata.nobody",
+        "params.model",
+        "params.temperature",
+        "params.max_tokens",
+        "params.random_seed",
+        "params.safe_prompt",
+        "params.stop",
+        "params.suffix",
+    ]
+)
+QUERIES = st.recursive(
+    st.dictionaries(SUBJECTS, VALUES | OPERATORS, max_size=2),
+    lambda queries: st.builds(
+        lambda combiner, parts: {combiner: parts},
+        st.sampled_from(["$and", "$or"]),
+        st.lists(queries, max_size=3),
+    ),
+    max_leaves=4,
+)
+
+# --- configs ----------------------------------------------------------------------------------------
+
+STATUS_LISTS = st.lists(st.sampled_from(CODES), max_size=4, unique=True)
+RETRIES = st.builds(
+    lambda attempts, codes: (
+        {"attempts": attempts} | ({} if codes is None else {"on_status_codes": codes})
+    ),
+    st.integers(0, 1),
+    st.none() | STATUS_LISTS,
+)
+WEIGHTS = st.sampled_from([1, 0.5, 3])
+
+
+@dataclasses.dataclass(frozen=True)
+class _Drawing:
+    """What holds for one case while its config is drawn."""
+
+    draw: st.DrawFn
+    operation: str
+    streamed: bool
+
+    def node(self, path: str, leaves: int) -> dict[str, Any]:
+        """A node with this many targets below it, or a target."""
+        if leaves == 1 and self.draw(st.integers(0, 3)):
+            return self.shared(path) | self.leaf(path)
+        return self.shared(path) | self.strategy(path, leaves)
+
+    def leaf(self, path: str) -> dict[str, Any]:
+        return {
+            "provider": "mistral-ai",
+            "api_key": f"key-{path}",
+            **({"custom_host": f"t{path}"} if self.draw(st.integers(0, 4)) else {}),
+        }
+
+    def shared(self, path: str) -> dict[str, Any]:
+        """What a node of any kind may say, and hand down."""
+        said: dict[str, Any] = {}
+        if not self.draw(st.integers(0, 2)):
+            said["override_params"] = self.draw(_some(OVERRIDES[self.operation]))
+        if not self.draw(st.integers(0, 2)):
+            said["retry"] = self.draw(self.retries())
+        if not self.draw(st.integers(0, 4)):
+            said["request_timeout"] = self.draw(st.sampled_from([0, TIMEOUT_MS, 2 * TIMEOUT_MS]))
+        return said
+
+    def strategy(self, path: str, leaves: int) -> dict[str, Any]:
+        sizes = self.sizes(leaves)
+        targets = [self.node(f"{path}.{at}", size) for at, size in enumerate(sizes)]
+        modes = ("single", "fallback", "fallback", "loadbalance", "conditional")
+        mode = self.draw(st.sampled_from(modes))
+        strategy: dict[str, Any] = {"mode": mode}
+        match mode:
+            case "fallback" if self.draw(st.booleans()):
+                strategy["on_status_codes"] = self.draw(self.statuses())
+            case "loadbalance":
+                chosen = self.draw(st.integers(0, len(targets) - 1))
+                for at, target in enumerate(targets):
+                    target["weight"] = self.draw(WEIGHTS) if at == chosen else 0
+            case "conditional":
+                names = [f"n{at}" for at in range(len(targets))]
+                for name, target in zip(names, targets, strict=True):
+                    target["name"] = name
+                strategy |= self.conditions(names)
+            case _:
+                pass
+        return {"strategy": strategy, "targets": targets}
+
+    def sizes(self, leaves: int) -> list[int]:
+        """Deal the leaves among one to three targets."""
+        sizes: list[int] = []
+        while leaves and len(sizes) < 2:
+            sizes.append(self.draw(st.integers(1, leaves)))
+            leaves -= sizes[-1]
+        return [*sizes, leaves] if leaves else sizes
+
+    def conditions(self, names: Sequence[str]) -> dict[str, Any]:
+        condition = st.fixed_dictionaries({"query": QUERIES, "then": st.sampled_from(names)})
+        return {
+            "conditions": self.draw(st.lists(condition, min_size=1, max_size=3)),
+            "default": self.draw(st.sampled_from(names)),
+        }
+
+    def statuses(self) -> st.SearchStrategy[list[int]]:
+        # A stream that was begun is never begun again, whatever its status.
+        return STATUS_LISTS.map(lambda codes: [c for c in codes if c >= 300 or not self.streamed])
+
+    def retries(self) -> st.SearchStrategy[dict[str, Any]]:
+        def seen(retry: dict[str, Any]) -> dict[str, Any]:
+            codes = retry.get("on_status_codes")
+            if codes is None or not self.streamed:
+                return retry
+            return {**retry, "on_status_codes": [code for code in codes if code >= 300]}
+
+        return RETRIES.map(seen)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Any case that the gateway and our engine have to treat alike, once it is made `readable`."""
+    mode = draw(
+        st.sampled_from(["chat", "achat", "stream", "astream", "embed", "aembed", "fim", "afim"])
+    )
+    operation = "chat" if "stream" in mode else mode.removeprefix("a")
+    streamed = "stream" in mode
+    config = _Drawing(draw, operation, streamed).node("0", draw(st.integers(1, MOST_LEAVES)))
+    config.setdefault("custom_host", "root")
+    timed = not draw(st.integers(0, 4))
+    if timed:
+        config["request_timeout"] = TIMEOUT_MS
+    replies = st.lists(_replies(streamed=streamed, timed=timed), min_size=1, max_size=3)
+    return Case(
+        config=config,
+        scripts={host: draw(replies) for host in dict.fromkeys(_hosts(config))},
+        mode=mode,
+        lane="proxy" if operation == "fim" else draw(st.sampled_from(["unified", "proxy"])),
+        fields=draw(_asked(operation)),
+        metadata=draw(_some(METADATA)),
+    )
+
+
+def _hosts(node: Mapping[str, Any]) -> list[str]:
+    """The hosts that are named anywhere in a config."""
+    own = [node["custom_host"]] if "custom_host" in node else []
+    return own + [host for target in node.get("targets", ()) for host in _hosts(target)]
