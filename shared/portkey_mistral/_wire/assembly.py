@@ -1,0 +1,157 @@
+"""Joins the deltas of a stream to the answer that they are pieces of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from portkey_mistral.messages import Content, Message, Part, TextPart, ThinkingPart, ToolCall
+from portkey_mistral.responses import (
+    CallInfo,
+    ChatResponse,
+    Choice,
+    Delta,
+    FinishReason,
+    ToolCallDelta,
+    Usage,
+)
+
+__all__ = ["Assembler"]
+
+
+class _Call:
+    __slots__ = ("arguments", "id", "name")
+
+    def __init__(self) -> None:
+        self.id: str | None = None
+        self.name = ""
+        self.arguments: list[str] = []
+
+    def add(self, delta: ToolCallDelta) -> None:
+        self.id = self.id or delta.id
+        self.name = self.name or delta.name or ""
+        self.arguments.append(delta.arguments)
+
+    def done(self) -> ToolCall:
+        return ToolCall(self.id, self.name, "".join(self.arguments) or "{}")
+
+
+class _Choice:
+    __slots__ = ("calls", "finish_reason", "logprobs", "parts")
+
+    def __init__(self) -> None:
+        self.parts: list[Part | str] = []
+        self.calls: dict[int, _Call] = {}
+        self.finish_reason: FinishReason | None = None
+        self.logprobs: list[Any] = []
+
+    def add(self, delta: Delta) -> None:
+        if delta.parts:
+            self.parts += delta.parts
+        elif delta.text:
+            self.parts.append(delta.text)
+        for piece in delta.tool_calls:
+            self.calls.setdefault(piece.index, _Call()).add(piece)
+        if delta.finish_reason is not None:
+            self.finish_reason = delta.finish_reason
+        if delta.logprobs is not None:
+            self.logprobs += delta.logprobs.get("content") or ()
+
+    def message(self) -> Message:
+        calls = tuple(self.calls[index].done() for index in sorted(self.calls))
+        return Message("assistant", _content(self.parts), calls)
+
+
+class Assembler:
+    """Takes the deltas of one stream; gives, at any moment, the answer as far as it came.
+
+    Text that follows text becomes one text, thinking that follows thinking one thinking part.
+    """
+
+    def __init__(self) -> None:
+        self._choices: dict[int, _Choice] = {}
+        self._id: str | None = None
+        self._model = ""
+        self._created: int | None = None
+        self.usage: Usage | None = None
+
+    def add(self, delta: Delta) -> None:
+        if delta.usage is not None:
+            self.usage = delta.usage
+        if self._id is None or not self._model:
+            self._identify(delta)
+        if delta.choice < 0:
+            return
+        choice = self._choices.get(delta.choice)
+        if choice is None:
+            choice = self._choices[delta.choice] = _Choice()
+        choice.add(delta)
+
+    def messages(self) -> tuple[Message, ...]:
+        """Return one message a choice, in the order of the choices."""
+        return tuple(self._choices[index].message() for index in sorted(self._choices))
+
+    def response(self, info: CallInfo | None = None) -> ChatResponse:
+        """Return the answer so far. `raw` is empty: no server ever sent this answer whole."""
+        return ChatResponse(
+            id=self._id,
+            model=self._model,
+            choices=tuple(
+                Choice(index, choice.message(), choice.finish_reason, _logprobs(choice.logprobs))
+                for index, choice in sorted(self._choices.items())
+            ),
+            usage=self.usage,
+            created=self._created,
+            info=info or CallInfo(),
+        )
+
+    def _identify(self, delta: Delta) -> None:
+        self._id = self._id or delta.id
+        self._model = self._model or delta.model or ""
+        created = delta.raw.get("created")
+        if self._created is None and isinstance(created, int):
+            self._created = created
+
+
+def _logprobs(tokens: list[Any]) -> Mapping[str, Any] | None:
+    return {"content": tokens} if tokens else None
+
+
+def _content(pieces: list[Part | str]) -> Content:
+    """Join neighbours of one kind; nothing but text comes out as text."""
+    runs: list[list[Part]] = []
+    for piece in pieces:
+        part = TextPart(piece) if isinstance(piece, str) else piece
+        if isinstance(part, TextPart) and not part.text:
+            continue
+        if runs and isinstance(part, TextPart | ThinkingPart) and type(runs[-1][0]) is type(part):
+            runs[-1].append(part)
+        else:
+            runs.append([part])
+    parts = tuple(_joined(run) for run in runs)
+    match parts:
+        case ():
+            return ""
+        case (TextPart(text),):
+            return text
+        case _:
+            return parts
+
+
+def _joined(run: list[Part]) -> Part:
+    match run[0]:
+        case TextPart():
+            return TextPart("".join(part.text for part in run if isinstance(part, TextPart)))
+        case ThinkingPart():
+            return _joined_thinking([part for part in run if isinstance(part, ThinkingPart)])
+        case part:
+            return part
+
+
+def _joined_thinking(run: list[ThinkingPart]) -> ThinkingPart:
+    return ThinkingPart(
+        text="".join(part.text for part in run),
+        closed=run[-1].closed,
+        signature=next((part.signature for part in reversed(run) if part.signature), None),
+        references=tuple(reference for part in run for reference in part.references),
+    )

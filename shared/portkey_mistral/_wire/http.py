@@ -1,0 +1,19 @@
+"""One HTTP request as a value, before any HTTP library sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["HTTPRequest"]
+
+
+@dataclass(frozen=True, slots=True)
+class HTTPRequest:
+    """`headers` are complete but for what the HTTP library adds; `lost` names fields that could not be told."""
+
+    url: str
+    body: bytes | None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # a key is among them
+    method: str = "POST"
+    lost: tuple[str, ...] = ()

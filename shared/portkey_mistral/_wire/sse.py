@@ -1,0 +1,64 @@
+"""Server-sent events, as the HTML standard reads them. Bytes in, the data of whole events out."""
+
+from __future__ import annotations
+
+__all__ = ["SSEDecoder"]
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class SSEDecoder:
+    """Cuts a byte stream, split anywhere, into the `data` of its events.
+
+    Lines may end in LF, CRLF or CR; comments and fields other than `data` are left out; several `data`
+    lines of one event are joined by LF. An event without the empty line that ends it is never given.
+    """
+
+    __slots__ = ("_after_cr", "_at_start", "_rest")
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._at_start = True
+        self._after_cr = False
+
+    @property
+    def rest(self) -> bytes:
+        """What came after the last whole event."""
+        return self._rest
+
+    def feed(self, data: bytes) -> list[bytes]:
+        if self._after_cr or b"\r" in data:
+            data = self._with_plain_line_ends(data)
+        if self._rest:
+            data = self._rest + data
+        if self._at_start:
+            if len(data) < len(_BOM) and _BOM.startswith(data):
+                self._rest = data
+                return []
+            self._at_start = False
+            data = data.removeprefix(_BOM)
+        *blocks, self._rest = data.split(b"\n\n")
+        payloads = []
+        for block in blocks:
+            if block.startswith(b"data: ") and b"\n" not in block:
+                payloads.append(block[6:])
+            elif (payload := _data_of(block)) is not None:
+                payloads.append(payload)
+        return payloads
+
+    def _with_plain_line_ends(self, data: bytes) -> bytes:
+        # A CR ends its line at once; an LF that follows it, maybe in the next bytes, is part of it.
+        if self._after_cr and data:
+            data = data.removeprefix(b"\n")
+            self._after_cr = False
+        self._after_cr = data.endswith(b"\r") or (self._after_cr and not data)
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def _data_of(block: bytes) -> bytes | None:
+    values = [
+        line[5:].removeprefix(b" ") if line.startswith(b"data:") else b""
+        for line in block.split(b"\n")
+        if line == b"data" or line.startswith(b"data:")
+    ]
+    return b"\n".join(values) if values else None

@@ -1,0 +1,254 @@
+"""Whatever history comes in, what goes out is held against Mistral's own validator (mistral-common)."""
+
+import copy
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mistral_common.protocol.instruct.messages import (
+    AssistantMessage,
+    SystemMessage,
+    ToolMessage,
+    UserMessage,
+)
+from mistral_common.protocol.instruct.tool_calls import FunctionCall
+from mistral_common.protocol.instruct.tool_calls import ToolCall as TheirCall
+from mistral_common.protocol.instruct.validator import (
+    MistralRequestValidatorV13,
+    ValidationMode,
+)
+
+from portkey_mistral._wire.history import repair
+from portkey_mistral._wire.ids import short_id
+from portkey_mistral.exceptions import InvalidRequestError
+from portkey_mistral.messages import ImagePart, Message, TextPart, ThinkingPart, ToolCall
+
+system, user, assistant = Message.system, Message.user, Message.assistant
+NINE = re.compile(r"[a-zA-Z0-9]{9}")
+
+
+def call(id_, name="look", arguments="{}"):
+    return ToolCall(id_, name, arguments)
+
+
+def calling(*ids, content=""):
+    return assistant(content, tool_calls=tuple(call(id_) for id_ in ids))
+
+
+def result(id_, content="found", name=None):
+    return Message("tool", content, tool_call_id=id_, name=name)
+
+
+def roles(messages):
+    return [message.role for message in repair(messages)]
+
+
+def theirs(message):
+    match message.role:
+        case "system":
+            return SystemMessage(content=message.text)
+        case "user":
+            return UserMessage(content=message.text)
+        case "tool":
+            return ToolMessage(
+                content=message.text, tool_call_id=message.tool_call_id, name=message.name
+            )
+        case _:
+            calls = [
+                TheirCall(id=c.id, function=FunctionCall(name=c.name, arguments=c.arguments))
+                for c in message.tool_calls
+            ]
+            # Their class cannot hold thinking in every version; it counts as content all the same.
+            said = message.text or ("thought" if message.content else None)
+            return AssistantMessage(content=said, tool_calls=calls or None, prefix=message.prefix)
+
+
+def check(messages):
+    """Raise what Mistral would refuse these messages with."""
+    validator = MistralRequestValidatorV13(ValidationMode.serving)
+    validator.validate_messages([theirs(message) for message in messages], False)
+
+
+FINE = [
+    [user("hi")],
+    [system("be kind"), user("hi")],
+    [system("a"), system("b"), user("hi"), user("and?")],
+    [user("hi"), system("be kind"), user("go on")],
+    [assistant("Hello!"), user("hi"), assistant("yes?"), assistant("still here"), user("ok")],
+    [user("q"), calling("abcDEF123"), result("abcDEF123"), assistant("done"), user("thanks")],
+    [user("q"), calling("aaaaaaaaa", "bbbbbbbbb"), result("aaaaaaaaa"), result("bbbbbbbbb")],
+    [user("q"), assistant((ThinkingPart("hm"), TextPart("a"))), user("b")],
+    [system("alone")],
+]
+
+
+@pytest.mark.parametrize("messages", FINE)
+def test_a_history_that_is_fine_stays_as_it_is(messages):
+    check(messages)
+    assert repair(messages) == messages
+
+
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        ([user("q"), calling("x"), result("x"), user("u")], "user assistant tool assistant user"),
+        ([user("q"), calling("x")], "user assistant tool"),
+        ([user("q"), calling("x"), user("u")], "user assistant tool assistant user"),
+        ([user("q"), calling("x", "y"), result("y")], "user assistant tool tool"),
+        ([user("q"), result("gone"), user("u")], "user user user"),
+        ([result("gone")], "user"),
+        ([user("q"), assistant(""), user("u")], "user user"),
+        ([user("q"), assistant((TextPart(""),)), user("u")], "user user"),
+        ([user("q"), calling("x"), result("x"), assistant(""), user("u")],
+         "user assistant tool assistant user"),
+        ([user("q"), assistant("a"), system("s"), user("u")], "user assistant user user"),
+        ([system("s"), user("u"), system("stop now")], "system user user"),
+        ([user("q"), calling("x"), result("x"), system("stop now")],
+         "user assistant tool assistant user"),
+        ([user("q"), assistant("half an ans")], "user assistant"),
+        ([assistant("half an ans")], "user assistant"),
+        ([calling("x"), result("x")], "user assistant tool"),
+        ([system((TextPart("s"), ImagePart("https://x/y.png"))), user("u")], "system user user"),
+        ([system((ImagePart("https://x/y.png"),)), user("u")], "user user"),
+    ],
+)  # fmt: skip
+def test_roles_after_repair(messages, expected):
+    repaired = repair(messages)
+    check(repaired)
+    assert [message.role for message in repaired] == expected.split()
+
+
+def test_foreign_ids_become_nine_characters_the_same_for_call_and_result_and_every_time():
+    history = [
+        user("q"),
+        calling("call_AAAA", "toolu_01B-x"),
+        result("toolu_01B-x", "b"),
+        result("call_AAAA", "a"),
+    ]
+    _, asked, first, second = repair(history)
+    ids = [c.id for c in asked.tool_calls]
+    assert all(NINE.fullmatch(id_) for id_ in ids)
+    assert len(set(ids)) == 2
+    # Results come in the order of the calls.
+    assert [(m.tool_call_id, m.text) for m in (first, second)] == [(ids[0], "a"), (ids[1], "b")]
+    longer = repair([*history, assistant("done"), user("more")])
+    assert longer[: len(history)] == repair(history)
+
+
+def test_ids_that_vendors_use_again_belong_to_the_newest_call():
+    # Some vendors use the tool's name as the id of its call.
+    history = [
+        user("q"), calling("look"), result("look", "one"), assistant("a"),
+        user("r"), calling("look"), result("look", "two"),
+    ]  # fmt: skip
+    repaired = repair(history)
+    check(repaired)
+    answers = {m.tool_call_id: m.text for m in repaired if m.role == "tool"}
+    ids = [c.id for m in repaired for c in m.tool_calls]
+    assert [answers[id_] for id_ in ids] == ["one", "two"]
+
+
+def test_equal_ids_in_one_turn_are_answered_in_order():
+    repaired = repair(
+        [user("q"), calling("look", "look"), result("look", "1"), result("look", "2")]
+    )
+    check(repaired)
+    assert [m.text for m in repaired[2:]] == ["1", "2"]
+
+
+def test_a_hashed_id_gives_way_to_the_same_id_of_someone_else():
+    taken = short_id("call_AAAA")
+    repaired = repair([user("q"), calling("call_AAAA", taken), result("call_AAAA"), result(taken)])
+    check(repaired)
+    assert repaired[1].tool_calls[1].id == taken != repaired[1].tool_calls[0].id
+
+
+@pytest.mark.parametrize("id_", [None, "", "null"])
+def test_calls_without_an_id_get_one(id_):
+    repaired = repair([user("q"), calling(id_), result(id_, "r")])
+    check(repaired)
+    assert repaired[2].text == "r"
+
+
+def test_results_without_an_id_find_their_call_by_name():
+    asked = assistant(tool_calls=(call("a", "add"), call("b", "look")))
+    repaired = repair([user("q"), asked, result(None, "2", "look"), result(None, "1", "add")])
+    assert [m.text for m in repaired[2:]] == ["1", "2"]
+
+
+def test_a_result_that_comes_late_moves_behind_its_call():
+    repaired = repair([user("q"), calling("x"), user("well?"), result("x", "late"), user("so?")])
+    check(repaired)
+    assert [m.text for m in repaired] == ["q", "", "late", "OK", "well?", "so?"]
+
+
+def test_nothing_that_was_said_is_lost():
+    image = ImagePart("data:image/png;base64,AAAA")
+    told = repair([user("q"), result("gone", (TextPart("seen"), image), "camera"), user("and?")])[1]
+    assert told.role == "user"
+    assert "camera" in told.text
+    assert told.content[1:] == (TextPart("seen"), image)
+    twice = repair([user("q"), calling("x"), result("x", "one"), result("x", "again"), user("u")])
+    assert "again" in twice[4].text
+    missing = repair([user("q"), calling("x"), user("u")])[2]
+    assert missing.text == "No result of this tool call was recorded."
+    kept = repair([user("q"), calling("x", content="Let me look."), result("x")])[1]
+    assert kept.text == "Let me look."
+
+
+def test_only_a_last_assistant_is_a_prefix():
+    first = Message("assistant", "a", prefix=True)
+    repaired = repair([user("q"), first, user("r"), assistant("b")])
+    assert [message.prefix for message in repaired] == [False, False, False, True]
+
+
+def test_names_and_arguments_that_mistral_would_refuse_are_mended():
+    asked = assistant(tool_calls=(call("a", "files.read", ""),))
+    repaired = repair([user("q"), asked, result("a", name="files.read")])
+    check(repaired)
+    assert repaired[1].tool_calls[0].name == repaired[2].name == "files_read"
+    assert repaired[1].tool_calls[0].arguments == "{}"
+
+
+@pytest.mark.parametrize(
+    ("messages", "told"),
+    [
+        ([], "pass at least one message"),
+        ([assistant("")], "only empty assistant turns"),
+        ([user("q"), Message("critic", "bad")], r"messages\[1\] has the role 'critic'"),
+    ],
+)
+def test_what_cannot_be_repaired_says_why(messages, told):
+    with pytest.raises(InvalidRequestError, match=told):
+        repair(messages)
+
+
+IDS = st.sampled_from(["call_1", "call_2", "abcDEF123", "look", "", "null", None])
+TEXTS = st.sampled_from(["", "text", "漢字"])
+PARTS = st.sampled_from([TextPart(""), TextPart("t"), ThinkingPart("hm"), ImagePart("https://x/y")])
+CONTENTS = TEXTS | st.lists(PARTS, max_size=2).map(tuple)
+CALLS = st.lists(st.builds(call, IDS, st.sampled_from(["look", "a.b"])), max_size=3).map(tuple)
+MESSAGES = st.one_of(
+    st.builds(system, CONTENTS),
+    st.builds(user, CONTENTS),
+    st.builds(lambda c, calls: assistant(c, tool_calls=calls), CONTENTS, CALLS),
+    st.builds(result, IDS, CONTENTS, st.sampled_from([None, "look", "a.b"])),
+)
+
+
+@given(st.lists(MESSAGES, min_size=1, max_size=8))
+def test_mistral_accepts_every_repaired_history(messages):
+    before = copy.deepcopy(messages)
+    try:
+        repaired = repair(messages)
+    except InvalidRequestError:
+        assert all(m.role == "assistant" and not m.text for m in messages)
+        return
+    check(repaired)
+    assert repaired[-1].role in ("user", "tool") or repaired[-1].prefix or len(repaired) == 1
+    assert messages == before
+    assert repair(repaired) == repaired
+    # What users and tools said is still there.
+    said = "".join(message.text for message in repaired)
+    assert all(m.text in said for m in messages if m.role in ("user", "tool", "system"))
