@@ -1,0 +1,147 @@
+"""The sandbox over HTTP, on a real socket."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import pytest
+from mistral_calls import KEY, chat_body
+
+from portkey_mistral.sandbox import Fault, get, reset
+from portkey_mistral.sandbox.server import running
+
+BODY = chat_body("Hello", stream=True)
+PATH = "/v1/chat/completions"
+
+
+@pytest.fixture(scope="module")
+def root():
+    with running() as url:
+        yield url
+
+
+@pytest.fixture
+def client(root):
+    reset()
+    with httpx.Client(base_url=root, headers=KEY, timeout=10) as client:
+        yield client
+
+
+def settled(name="default"):
+    """Wait until the server has seen its readers leave."""
+    for _ in range(200):
+        if not get(name).in_flight:
+            return get(name)
+        time.sleep(0.01)
+    raise AssertionError("a request is still open")
+
+
+def test_a_stream_comes_event_by_event(client):
+    get().inject(Fault(event_delay=0.02))
+    start, times = time.monotonic(), []
+    with client.stream("POST", PATH, json=BODY) as response:
+        assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
+        times = [time.monotonic() - start for _ in response.iter_raw()]
+    assert times[0] < times[-1] / 2
+    assert settled().requests[0].state == "complete"
+
+
+def test_checks_and_models_as_in_process(client):
+    assert client.post(PATH, json={**BODY, "seed": 1}).status_code == 422
+    assert client.get("/v1/models").json()["object"] == "list"
+    assert client.get("/nothing").json() == {"detail": "Not Found"}
+    assert client.get("/v1/models", headers={"authorization": ""}).status_code == 401
+
+
+def test_two_names_are_two_targets(client):
+    get("east").fail(503)
+    assert client.post(f"/s/east{PATH}", json=BODY).status_code == 503
+    assert client.post(f"/s/west{PATH}", json=BODY).status_code == 200
+    assert client.post(f"/s/east{PATH}", json=BODY).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"cut_after": 2}, {"cut_bytes": 300}, {"connection": "reset"}, {"connection": "refused"}],
+)
+def test_broken_connections(client, fault):
+    with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+        client.post(PATH, json=BODY, headers={"x-sandbox-fault": json.dumps(fault)})
+    assert settled().requests[-1].state == "abandoned"
+    assert client.post(PATH, json=BODY).status_code == 200
+
+
+def test_a_stall_ends_when_the_reader_leaves(client):
+    get().inject(Fault(stall_after=1))
+    with pytest.raises(httpx.ReadTimeout):
+        client.post(PATH, json=BODY, timeout=0.1)
+    assert settled().requests[-1].state == "abandoned"
+
+
+def test_leaving_a_stream_early_is_seen(client):
+    get().inject(Fault(event_delay=0.05))
+    with client.stream("POST", PATH, json=BODY) as response:
+        next(response.iter_raw())
+    assert settled().requests[-1].state == "abandoned"
+
+
+def test_control_over_http(client):
+    assert client.post("/s/far/faults?times=2", json={"status": 500}).json() == {"ordered": True}
+    statuses = [client.post(f"/s/far{PATH}", json=BODY).status_code for _ in range(3)]
+    assert statuses == [500, 500, 200]
+    client.post("/s/far/faults?times=always", json={"status": 503, "retry_after": 3})
+    answers = [client.post(f"/s/far{PATH}", json=BODY) for _ in range(3)]
+    assert [(each.status_code, each.headers["retry-after"]) for each in answers] == [(503, "3")] * 3
+    seen = client.get("/s/far/requests")
+    assert [each["status"] for each in seen.json()] == [500, 500, 200, 503, 503, 503]
+    assert "Bearer" not in seen.text
+    assert client.delete("/s/far/faults").json() == {"reset": True}
+    assert client.get("/s/far/requests").json() == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("POST", "/s/a/faults?times=often", 400), ("PUT", "/s/a/faults", 405), ("POST", "/s/a/requests", 405), ("GET", "/s/a/other", 404)],
+)  # fmt: skip
+def test_control_that_makes_no_sense(client, method, path, status):
+    assert client.request(method, path, json={}).status_code == status
+
+
+def test_many_at_once(client):
+    answers = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(client.post(PATH, json=BODY).status_code))
+        for _ in range(12)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [200] * 12
+
+
+def test_as_a_program(tmp_path):
+    command = [sys.executable, "-m", "portkey_mistral.sandbox", "--port", "0"]
+    log = tmp_path / "log"
+    with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
+        try:
+            url = _address(log, process)
+            assert httpx.post(f"{url}{PATH}", json=BODY, headers=KEY).status_code == 200
+        finally:
+            process.terminate()
+    assert process.returncode is not None
+
+
+def _address(log, process):
+    for _ in range(1000):
+        found = [word for word in log.read_text().split() if word.startswith("http://")]
+        if found:
+            return found[0]
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.02)
+    raise AssertionError(log.read_text())
