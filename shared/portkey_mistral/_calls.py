@@ -1,0 +1,290 @@
+"""Prepares a call. Here settings, a request and the options of one call come together.
+
+The drivers below know none of the three; what is checked is in `_checks.py`, what is said in `_speech.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import SecretStr
+
+from portkey_mistral import models, residency, state
+from portkey_mistral._checks import check_request
+from portkey_mistral._engine.outcomes import RequestFacts
+from portkey_mistral._engine.plan import plan
+from portkey_mistral._speech import DirectSpeech, GatewaySpeech, Speech
+from portkey_mistral._transport.call import Call, Limits
+from portkey_mistral._transport.connections import Wiring
+from portkey_mistral._transport.permits import Bound
+from portkey_mistral._wire.gateway import GatewayOptions
+from portkey_mistral._wire.mistral import canonical
+from portkey_mistral.config import Config, Node, Retry, Target
+from portkey_mistral.needs import needs_of
+from portkey_mistral.requests import CallOptions, ChatRequest, Operation, Request
+from portkey_mistral.settings import ConnectionSettings
+from portkey_mistral.tokens import BYTES_PER_TOKEN
+
+__all__ = ["prepare_call"]
+
+T = TypeVar("T")
+
+_DEFAULT_RETRIES = 2
+_TOO_SHORT_TO_BE_KEY = 12
+_USER_AGENT = f"portkey-mistral/{version('portkey-mistral')}"
+_PATHNAMES: Mapping[Operation, str] = {
+    "chat": "/v1/chat/completions",
+    "fim": "/v1/fim/completions",
+    "embed": "/v1/embeddings",
+    "moderate": "/v1/moderations",
+    "models": "/v1/models",
+}
+_dice = random.Random()  # noqa: S311  load balancing and jitter, not secrets
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A call as it was asked for, with what is read off it once."""
+
+    settings: ConnectionSettings
+    options: CallOptions
+    config: Config | None
+    operation: Operation
+    stream: bool
+    body: Mapping[str, Any]
+    needs: frozenset[str]
+
+    @property
+    def through_gateway(self) -> bool:
+        return self.settings.way == "gateway"
+
+
+def prepare_call(
+    settings: ConnectionSettings,
+    request: Request | None,
+    options: CallOptions | None,
+    *,
+    operation: Operation,
+    read: Callable[[Any], T],
+    stream: bool = False,
+) -> Call[T]:
+    """Check a request and make the call that a driver can follow. `read` takes the parsed body.
+
+    Raises:
+        InvalidRequestError: the request cannot succeed.
+        ConfigurationError: a setting or the config stands in its way.
+        ResidencyError: a target lies outside the region that was asked for.
+    """
+    if request is not None:
+        check_request(request)
+        models.warn_if_retired(request.model, stacklevel=3)
+    body = {} if request is None else canonical(request, stream=stream)
+    options = options or CallOptions()
+    config = _config(settings, options)
+    needs = frozenset[str]() if request is None else needs_of(request)
+    asked = _Asked(settings, options, config, operation, stream, body, needs)
+    _check_residency(asked, request)
+    facts, root, retries = _facts(asked), _root(asked), _retries(asked)
+    return Call(
+        way=settings.way,
+        plan=lambda health: plan(root, facts, health, _dice, max_retries=retries),
+        say=_speech(asked).say,
+        read=read,
+        wiring=Wiring(
+            settings.proxy, settings.ssl_context, settings.http_client, settings.http_async_client
+        ),
+        limits=_limits(asked),
+        state=state.connect(settings.state),
+        breaker_keys=_breaker_keys(asked),
+        deadline=facts.deadline,
+        secrets=frozenset(_secrets(asked)),
+        trace_id=options.trace_id or settings.trace_id,
+        streams=stream,
+        resumable=settings.on_interrupt == "resume" and _resumable(request),
+        prompt_tokens=facts.prompt_tokens,
+        refresh_cache=bool(_chosen(options.cache_force_refresh, settings.cache_force_refresh)),
+    )
+
+
+def _config(settings: ConnectionSettings, options: CallOptions) -> Config | None:
+    if options.portkey_config is None:
+        return settings.portkey_config
+    config = Config.parse(options.portkey_config)
+    settings.check_config(config)
+    return config
+
+
+def _check_residency(asked: _Asked, request: Request | None) -> None:
+    settings = asked.settings
+    if settings.data_residency is None:
+        return
+    if asked.options.portkey_config is not None and asked.config is not None:
+        settings.check_residency(asked.config)
+    if isinstance(request, ChatRequest):
+        residency.check_request(request, residency=settings.data_residency)
+
+
+def _facts(asked: _Asked) -> RequestFacts:
+    settings = asked.settings
+    return RequestFacts(
+        operation=asked.operation,
+        params=asked.body,
+        metadata=asked.options.portkey_metadata or settings.portkey_metadata or {},
+        pathname=_PATHNAMES[asked.operation],
+        needs=asked.needs,
+        prompt_tokens=_prompt_tokens(asked.body),
+        deadline=None if settings.deadline is None else time.monotonic() + settings.deadline,
+    )
+
+
+def _root(asked: _Asked) -> Node:
+    """The tree that our engine follows: the config's; or one target, the gateway or the base URL."""
+    if asked.through_gateway:
+        # The gateway runs the config. Only a failure to reach the gateway itself is retried from here.
+        return Target(provider="gateway", retry=Retry(_retries(asked), on_status_codes=()))
+    if asked.config is not None and asked.config.root is not None:
+        return asked.config.root
+    return Target(provider=asked.settings.provider)
+
+
+def _retries(asked: _Asked) -> int:
+    if asked.settings.max_retries is not None:
+        return asked.settings.max_retries
+    return 0 if asked.config is not None and not asked.through_gateway else _DEFAULT_RETRIES
+
+
+def _speech(asked: _Asked) -> Speech:
+    url = asked.settings.gateway_url
+    return _to_target(asked) if url is None else _to_gateway(asked, url)
+
+
+def _to_target(asked: _Asked) -> DirectSpeech:
+    settings = asked.settings
+    return DirectSpeech(
+        operation=asked.operation,
+        stream=asked.stream,
+        body=asked.body,
+        needs=asked.needs,
+        default_host=settings.base_url or residency.default_host(settings.data_residency),
+        default_key=_revealed(settings.api_key),
+        headers=_headers(asked),
+    )
+
+
+def _to_gateway(asked: _Asked, url: str) -> GatewaySpeech:
+    settings, options = asked.settings, asked.options
+    return GatewaySpeech(
+        operation=asked.operation,
+        stream=asked.stream,
+        body=asked.body,
+        needs=asked.needs,
+        options=GatewayOptions(
+            url=url,
+            portkey_api_key=_revealed(settings.portkey_api_key),
+            provider=settings.provider,
+            virtual_key=_revealed(settings.virtual_key),
+            config=asked.config,
+            api_key=_revealed(settings.api_key),
+            custom_host=settings.base_url,
+            trace_id=options.trace_id or settings.trace_id,
+            metadata=options.portkey_metadata or settings.portkey_metadata,
+            cache_namespace=options.cache_namespace or settings.cache_namespace,
+            cache_force_refresh=_chosen(options.cache_force_refresh, settings.cache_force_refresh),
+            forward_headers=tuple(options.forward_headers or settings.forward_headers or ()),
+            lane=settings.gateway_lane,
+            headers=_headers(asked),
+        ),
+    )
+
+
+def _headers(asked: _Asked) -> dict[str, str]:
+    own = {"user-agent": _USER_AGENT}
+    return own | (asked.settings.default_headers or {}) | dict(asked.options.headers or {})
+
+
+def _limits(asked: _Asked) -> Limits:
+    settings = asked.settings
+    timeout = settings.timeout if asked.options.timeout is None else asked.options.timeout
+    return Limits(
+        timeout=timeout if isinstance(timeout, httpx.Timeout) else httpx.Timeout(timeout),
+        first_token=settings.first_token_timeout if asked.stream else None,
+        idle=settings.idle_timeout if asked.stream else None,
+        bound=_bound(asked),
+    )
+
+
+def _bound(asked: _Asked) -> Bound | None:
+    settings = asked.settings
+    if settings.max_concurrency is None:
+        return None
+    place = settings.gateway_url or settings.base_url or ""
+    key = _revealed(settings.portkey_api_key) or _revealed(settings.api_key) or ""
+    digest = hashlib.sha256(f"{place}\0{key}".encode()).hexdigest()
+    return Bound(digest, settings.max_concurrency)
+
+
+def _breaker_keys(asked: _Asked) -> dict[str, str]:
+    if asked.through_gateway or asked.config is None:
+        return {}
+    fingerprint = asked.config.fingerprint
+    return {
+        target.path: f"{fingerprint}:{target.path}"
+        for target in asked.config.targets()
+        if target.breaker is not None
+    }
+
+
+def _secrets(asked: _Asked) -> Iterator[str]:
+    """Every key that is in play, so that no text of an error can repeat one."""
+    settings = asked.settings
+    held = [settings.api_key, settings.portkey_api_key, settings.virtual_key]
+    if asked.config is not None:
+        held += [key for t in asked.config.targets() for key in (t.api_key, t.virtual_key)]
+    yield from (value for value in map(_revealed, held) if value)
+    for headers in (settings.default_headers, asked.options.headers):
+        yield from (
+            value for value in (headers or {}).values() if len(value) > _TOO_SHORT_TO_BE_KEY
+        )
+
+
+def _resumable(request: Request | None) -> bool:
+    """Only plain text can be continued: a call, a thought or a JSON value cannot be taken up half-way."""
+    return (
+        isinstance(request, ChatRequest)
+        and not request.tools
+        and request.response_format is None
+        and request.n in (None, 1)
+        and request.prompt_mode is None
+        and request.reasoning_effort in (None, "none")
+    )
+
+
+def _prompt_tokens(body: Mapping[str, Any]) -> int:
+    """A rough size of the prompt, for `strategy.skip` and for the usage of a cut stream."""
+    said = body.get("messages") or body.get("prompt") or body.get("input") or ""
+    return _text_length(said) // BYTES_PER_TOKEN
+
+
+def _text_length(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(_text_length(item) for item in value.values())
+    if isinstance(value, list):
+        return sum(_text_length(item) for item in value)
+    return 0
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
+
+
+def _chosen(mine: bool | None, general: bool | None) -> bool | None:
+    return general if mine is None else mine

@@ -1,0 +1,77 @@
+"""One call as the drivers see it: a plan to follow, a way to say it, a way to read the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+import httpx
+
+from portkey_mistral._engine.outcomes import Attempt, Health, Plan
+from portkey_mistral._transport.connections import Wiring
+from portkey_mistral._transport.permits import Bound
+from portkey_mistral._wire.http import HTTPRequest
+from portkey_mistral.state import State
+from portkey_mistral.ways import Way
+
+__all__ = ["Call", "Lane", "Limits", "Sending"]
+
+T = TypeVar("T")
+Lane: TypeAlias = Literal["unified", "proxy", "passthrough"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds, all of them; see `ConnectionSettings` for their meaning."""
+
+    timeout: httpx.Timeout
+    first_token: float | None = None
+    idle: float | None = None
+    bound: Bound | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """An attempt said on the wire. `model` is the one that is asked for after overrides.
+
+    `lost_at` names the fields that could not be told to the target with this option path; only the gateway's
+    answer says which of its targets that was.
+    """
+
+    request: HTTPRequest
+    provider: str
+    model: str | None
+    lane: Lane | None = None
+    lost_at: Callable[[str], tuple[str, ...]] | None = None
+
+    def lost(self, option_path: str | None) -> tuple[str, ...]:
+        """Name the fields that the target which answered was not told."""
+        if self.lost_at is None or not option_path:
+            return self.request.lost
+        return self.lost_at(option_path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Generic[T]):
+    """`say` takes the text that a cut attempt already gave, for the next one to continue.
+
+    `read` takes the parsed body and raises ValueError where it is not what the API promises.
+    `prompt_tokens` is an estimate; it stands in where a cut stream could not report its usage.
+    """
+
+    way: Way
+    plan: Callable[[Health], Plan]
+    say: Callable[[Attempt, str], Sending]
+    read: Callable[[Any], T]
+    wiring: Wiring
+    limits: Limits
+    state: State
+    breaker_keys: dict[str, str] = field(default_factory=dict)
+    deadline: float | None = None
+    secrets: frozenset[str] = frozenset()
+    trace_id: str | None = None
+    streams: bool = False
+    resumable: bool = False
+    prompt_tokens: int = 0
+    refresh_cache: bool = False

@@ -1,0 +1,130 @@
+"""Follows a plan to a whole answer, sync and async. Waits, sends, and tells the plan what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TypeVar
+
+import httpx
+
+from portkey_mistral._engine.outcomes import Attempt
+from portkey_mistral._transport.call import Call, Sending
+from portkey_mistral._transport.journal import Journal, with_info
+from portkey_mistral._transport.judging import Verdict, judge, unreachable
+from portkey_mistral._transport.permits import apermit, permit
+from portkey_mistral._transport.sending import aopen_response, open_response
+from portkey_mistral._transport.thresholds import Settled, aside, health, prepare, settle
+
+__all__ = ["FAULTS", "adrive", "apause", "drive", "pause"]
+
+T = TypeVar("T")
+
+# What a send can end with when no usable answer came. A client of the user's may raise OSError itself.
+FAULTS = (httpx.HTTPError, httpx.StreamError, TimeoutError, OSError)
+
+
+def drive(call: Call[T]) -> T:
+    """Return the answer of the first attempt that the plan is content with.
+
+    Raises:
+        PortkeyMistralError: the last attempt's error, when the plan gives up.
+    """
+    journal = Journal(call)
+    plan = call.plan(health(call))
+    try:
+        attempt = next(plan)
+        while True:
+            pause(attempt)
+            settled = _send(call, attempt)
+            journal.note(settled)
+            try:
+                attempt = plan.send(settled.verdict.outcome)
+            except StopIteration:
+                return _conclude(settled.verdict, journal)
+    finally:
+        plan.close()
+
+
+async def adrive(call: Call[T]) -> T:
+    """The async twin of `drive`."""
+    journal = Journal(call)
+    plan = call.plan(await aside(call, health, call))
+    try:
+        attempt = next(plan)
+        while True:
+            await apause(attempt)
+            settled = await _asend(call, attempt)
+            journal.note(settled)
+            try:
+                attempt = plan.send(settled.verdict.outcome)
+            except StopIteration:
+                return _conclude(settled.verdict, journal)
+    finally:
+        plan.close()
+
+
+def pause(attempt: Attempt) -> None:
+    """Wait until the attempt may start."""
+    if (seconds := attempt.not_before - time.monotonic()) > 0:
+        time.sleep(seconds)
+
+
+async def apause(attempt: Attempt) -> None:
+    """The async twin of `pause`."""
+    if (seconds := attempt.not_before - time.monotonic()) > 0:
+        await asyncio.sleep(seconds)
+
+
+def _send(call: Call[T], attempt: Attempt) -> Settled[T]:
+    started = time.monotonic()
+    ready = prepare(call, attempt)
+    if isinstance(ready, Settled):
+        return ready
+    with permit(call.limits.bound):
+        verdict, headers, body = _exchange(call, attempt, ready)
+    settled = Settled(attempt, verdict, started, ready, headers)
+    settle(call, settled, body)
+    return settled
+
+
+async def _asend(call: Call[T], attempt: Attempt) -> Settled[T]:
+    started = time.monotonic()
+    ready = await aside(call, prepare, call, attempt)
+    if isinstance(ready, Settled):
+        return ready
+    async with apermit(call.limits.bound):
+        verdict, headers, body = await _aexchange(call, attempt, ready)
+    settled = Settled(attempt, verdict, started, ready, headers)
+    await aside(call, settle, call, settled, body)
+    return settled
+
+
+def _exchange(
+    call: Call[T], attempt: Attempt, sending: Sending
+) -> tuple[Verdict[T], httpx.Headers, bytes]:
+    try:
+        with open_response(call, attempt, sending) as response:
+            body = response.read()
+    except FAULTS as fault:
+        return unreachable(call, attempt, fault, sending.request.url), httpx.Headers(), b""
+    verdict = judge(call, sending, response.status_code, response.headers, body)
+    return verdict, response.headers, body
+
+
+async def _aexchange(
+    call: Call[T], attempt: Attempt, sending: Sending
+) -> tuple[Verdict[T], httpx.Headers, bytes]:
+    try:
+        async with aopen_response(call, attempt, sending) as response:
+            body = await response.aread()
+    except FAULTS as fault:
+        return unreachable(call, attempt, fault, sending.request.url), httpx.Headers(), b""
+    verdict = judge(call, sending, response.status_code, response.headers, body)
+    return verdict, response.headers, body
+
+
+def _conclude(verdict: Verdict[T], journal: Journal) -> T:
+    if verdict.error is not None or verdict.value is None:
+        raise journal.failure()
+    return with_info(verdict.value, journal.info())

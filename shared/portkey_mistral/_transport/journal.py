@@ -1,0 +1,122 @@
+"""What happened on the way: turns the sends of one call into `CallInfo`, or into the error to raise."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Any, TypeVar
+
+from portkey_mistral._engine.outcomes import Answered, Committed, Outcome, Skipped
+from portkey_mistral._transport.call import Call
+from portkey_mistral._transport.thresholds import Settled
+from portkey_mistral._wire.failures import call_info
+from portkey_mistral.exceptions import APIConnectionError, APIError, PortkeyMistralError
+from portkey_mistral.responses import (
+    AttemptRecord,
+    CallInfo,
+    ChatResponse,
+    EmbeddingResponse,
+    ModerationResponse,
+)
+
+__all__ = ["Journal", "with_info"]
+
+T = TypeVar("T")
+
+
+class Journal:
+    """Kept by a driver while it follows a plan."""
+
+    def __init__(self, call: Call[Any]) -> None:
+        self._call = call
+        self._records: list[AttemptRecord] = []
+        self._errors: list[PortkeyMistralError] = []
+        self._last: Settled[Any] | None = None
+
+    def note(self, settled: Settled[Any]) -> None:
+        """Write down one attempt; the last one written is the one that the call ended with."""
+        attempt, sending = settled.attempt, settled.sending
+        outcome, error = settled.verdict.outcome, settled.verdict.error
+        self._last = settled
+        if error is not None:
+            self._errors.append(error)
+        self._records.append(
+            AttemptRecord(
+                path=attempt.path,
+                provider=sending.provider if sending else attempt.target.provider,
+                model=sending.model if sending else None,
+                number=attempt.number,
+                status=None if isinstance(outcome, Skipped) else outcome.status,
+                error=_reason(outcome, error),
+                seconds=time.monotonic() - settled.started,
+                cached=isinstance(outcome, Answered) and outcome.cached,
+            )
+        )
+
+    def info(self) -> CallInfo:
+        """Describe the call as far as it went."""
+        if self._last is None or not self._records:
+            return CallInfo(way=self._call.way, trace_id=self._call.trace_id)
+        sending, record = self._last.sending, self._records[-1]
+        told = call_info(
+            self._last.headers,
+            way=self._call.way,
+            lane=sending.lane if sending else None,
+            secrets=self._call.secrets,
+        )
+        known = dataclasses.replace(
+            told,
+            trace_id=told.trace_id or self._call.trace_id,
+            attempts=tuple(self._records),
+            lost=sending.lost(told.option_path) if sending else (),
+        )
+        # What lies behind the gateway is known only from its own headers.
+        return known if self._call.way == "gateway" else _in_own_words(known, record)
+
+    def failure(self) -> PortkeyMistralError:
+        """Return the last error, with all attempts on it and a note for each earlier error."""
+        if not self._errors:
+            error: PortkeyMistralError = APIConnectionError(
+                "No target was tried: every one was skipped. "
+                + "; ".join(f"{r.path}: {r.error}" for r in self._records)
+            )
+        else:
+            error = self._errors[-1]
+        for earlier in self._errors[:-1]:
+            error.add_note(f"before that: {earlier.message}")
+        if isinstance(error, APIError):
+            error.attempts = tuple(self._records)
+            error.trace_id = error.trace_id or self._call.trace_id
+        return error
+
+
+def with_info(value: T, info: CallInfo) -> T:
+    """Put the info on an answer that has a place for it."""
+    match value:
+        case ChatResponse() | ModerationResponse():
+            return dataclasses.replace(value, info=info)
+        case EmbeddingResponse():
+            return dataclasses.replace(value, infos=(info,))
+        case _:
+            return value
+
+
+def _reason(outcome: Outcome, error: PortkeyMistralError | None) -> str | None:
+    match outcome:
+        case Skipped(reason=reason):
+            return f"skipped: {reason}"
+        case Answered() | Committed():
+            return None
+        case _:
+            return error.message if error is not None else None
+
+
+def _in_own_words(info: CallInfo, record: AttemptRecord) -> CallInfo:
+    """Where our own engine routed, say what the gateway's headers would say."""
+    return dataclasses.replace(
+        info,
+        provider=record.provider,
+        option_path=record.path,
+        retry_count=record.number - 1,
+        cache_status="HIT" if record.cached else None,
+    )

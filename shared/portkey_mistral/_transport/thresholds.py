@@ -1,0 +1,102 @@
+"""What an attempt passes on its way out and back: breakers, the cache, what the target can do.
+
+Everything here talks to the state store, which may be a network away; the async drivers go through
+`aside`, so that a shared store never blocks their loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from portkey_mistral._engine.outcomes import Answered, Attempt, Failed, Health, Skipped
+from portkey_mistral._transport.call import Call, Sending
+from portkey_mistral._transport.judging import Verdict
+from portkey_mistral._wire.json import loads
+from portkey_mistral.exceptions import CapabilityError
+
+__all__ = ["Settled", "aside", "health", "prepare", "settle"]
+
+T = TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Settled(Generic[T]):
+    """An attempt that is over."""
+
+    attempt: Attempt
+    verdict: Verdict[T]
+    started: float
+    sending: Sending | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+async def aside(call: Call[Any], step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run a step that may ask the state store; in a thread where the store is not in this process."""
+    if call.state.local:
+        return step(*args, **kwargs)
+    return await asyncio.to_thread(step, *args, **kwargs)
+
+
+def health(call: Call[Any]) -> Health:
+    """Which targets' breakers are open now."""
+    if not call.breaker_keys:
+        return Health()
+    open_keys = call.state.open_targets(call.breaker_keys.values())
+    return Health(frozenset(path for path, key in call.breaker_keys.items() if key in open_keys))
+
+
+def prepare(call: Call[T], attempt: Attempt, so_far: str = "") -> Sending | Settled[T]:
+    """Say the attempt on the wire; or settle it here, where nothing has to be sent.
+
+    `so_far` is the text that a cut attempt gave, for this one to continue.
+    """
+    now = time.monotonic()
+    key = call.breaker_keys.get(attempt.path)
+    if key is not None and not attempt.forced and not call.state.admit(key, now):
+        return Settled(attempt, Verdict(Skipped(now, "its circuit breaker is open")), now)
+    try:
+        sending = call.say(attempt, so_far)
+    except CapabilityError as error:
+        # A server would answer this with 400, and the rules of the config go on from there.
+        return Settled(attempt, Verdict(Failed(now, "status", 400), error=error), now)
+    answer = _cached(call, attempt, sending)
+    if answer is not None:
+        return Settled(attempt, Verdict(Answered(now, cached=True), value=answer), now, sending)
+    return sending
+
+
+def settle(call: Call[T], settled: Settled[T], body: bytes) -> None:
+    """Tell the breaker how it went, and keep a good answer where the config says so."""
+    target, outcome = settled.attempt.target, settled.verdict.outcome
+    key = call.breaker_keys.get(settled.attempt.path)
+    if key is not None and target.breaker is not None:
+        call.state.record(key, target.breaker, outcome)
+    if target.cache is not None and isinstance(outcome, Answered) and settled.sending is not None:
+        lifetime = target.cache.max_age
+        call.state.remember(
+            _cache_key(settled.sending),
+            body,
+            None if lifetime is None else time.time() + lifetime,
+        )
+
+
+def _cached(call: Call[T], attempt: Attempt, sending: Sending) -> T | None:
+    if attempt.target.cache is None or call.refresh_cache or call.streams:
+        return None
+    body = call.state.cached(_cache_key(sending), time.time())
+    return None if body is None else call.read(loads(body))
+
+
+def _cache_key(sending: Sending) -> str:
+    """By URL, key and body: an answer paid for with one key is never given to another."""
+    request = sending.request
+    authorization = request.headers.get("authorization", "")
+    parts = (request.url, authorization, (request.body or b"").decode("utf-8", "replace"))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,0 +1,138 @@
+"""The way in for both adapters, and for use without a framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from portkey_mistral import _embedding
+from portkey_mistral._calls import prepare_call
+from portkey_mistral._transport.call import Call
+from portkey_mistral._transport.drive import adrive, drive
+from portkey_mistral._transport.streaming import AsyncStream, Stream
+from portkey_mistral._wire.decode import decode_chat, decode_models, decode_moderation
+from portkey_mistral.requests import (
+    CallOptions,
+    ChatRequest,
+    EmbeddingRequest,
+    FIMRequest,
+    ModerationRequest,
+    Operation,
+    Request,
+)
+from portkey_mistral.responses import (
+    ChatResponse,
+    EmbeddingResponse,
+    ModelCard,
+    ModerationResponse,
+)
+from portkey_mistral.settings import ConnectionSettings
+
+__all__ = ["Client"]
+
+T = TypeVar("T")
+
+
+class Client:
+    """Calls models over the chosen way: direct, through a Portkey gateway, or on the sandbox.
+
+    It takes the fields of `ConnectionSettings` by name. It holds no connection: those belong to the
+    process, so a client costs nothing, can be copied, pickled and used from any thread and event loop, and
+    needs no closing.
+
+    >>> from portkey_mistral import ChatRequest, Client, Message
+    >>> client = Client(base_url="sandbox:")
+    >>> request = ChatRequest(model="mistral-small-latest", messages=[Message.user("Hello!")])
+    >>> client.chat(request).finish_reason
+    'stop'
+
+    Every method raises the errors of `portkey_mistral.exceptions`; `options` says things for one call only.
+    """
+
+    def __init__(self, settings: ConnectionSettings | None = None, **fields: Any) -> None:
+        self.settings = ConnectionSettings(**fields) if settings is None else settings
+
+    @classmethod
+    def from_settings(cls, settings: ConnectionSettings) -> Client:
+        """Make a client over settings that are read anew at every call."""
+        return cls(settings)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(way={self.settings.way!r})"
+
+    def chat(self, request: ChatRequest, options: CallOptions | None = None) -> ChatResponse:
+        """Return a whole answer."""
+        return drive(self._call("chat", request, options, decode_chat))
+
+    async def achat(self, request: ChatRequest, options: CallOptions | None = None) -> ChatResponse:
+        """Return a whole answer."""
+        return await adrive(self._call("chat", request, options, decode_chat))
+
+    def fim(self, request: FIMRequest, options: CallOptions | None = None) -> ChatResponse:
+        """Return what stands between a prompt and a suffix."""
+        return drive(self._call("fim", request, options, decode_chat))
+
+    async def afim(self, request: FIMRequest, options: CallOptions | None = None) -> ChatResponse:
+        """Return what stands between a prompt and a suffix."""
+        return await adrive(self._call("fim", request, options, decode_chat))
+
+    def stream(
+        self, request: ChatRequest | FIMRequest, options: CallOptions | None = None
+    ) -> Stream:
+        """Return an iterator of deltas; nothing is sent before the first is asked for."""
+        return Stream(self._stream_call(request, options))
+
+    def astream(
+        self, request: ChatRequest | FIMRequest, options: CallOptions | None = None
+    ) -> AsyncStream:
+        """Return an async iterator of deltas; nothing is sent before the first is asked for."""
+        return AsyncStream(self._stream_call(request, options))
+
+    def embed(
+        self, request: EmbeddingRequest, options: CallOptions | None = None
+    ) -> EmbeddingResponse:
+        """Return a vector for each text, in order; any number of texts. No texts, no call."""
+        return _embedding.embed(self.settings, request, options)
+
+    async def aembed(
+        self, request: EmbeddingRequest, options: CallOptions | None = None
+    ) -> EmbeddingResponse:
+        """Return a vector for each text, in order; any number of texts. No texts, no call."""
+        return await _embedding.aembed(self.settings, request, options)
+
+    def moderate(
+        self, request: ModerationRequest, options: CallOptions | None = None
+    ) -> ModerationResponse:
+        """Return Mistral's verdict on each text, or on a conversation."""
+        return drive(self._call("moderate", request, options, decode_moderation))
+
+    async def amoderate(
+        self, request: ModerationRequest, options: CallOptions | None = None
+    ) -> ModerationResponse:
+        """Return Mistral's verdict on each text, or on a conversation."""
+        return await adrive(self._call("moderate", request, options, decode_moderation))
+
+    def models(self, options: CallOptions | None = None) -> tuple[ModelCard, ...]:
+        """Return the models that the server lists for this key."""
+        return drive(self._call("models", None, options, decode_models))
+
+    async def amodels(self, options: CallOptions | None = None) -> tuple[ModelCard, ...]:
+        """Return the models that the server lists for this key."""
+        return await adrive(self._call("models", None, options, decode_models))
+
+    def _call(
+        self,
+        operation: Operation,
+        request: Request | None,
+        options: CallOptions | None,
+        read: Callable[[Any], T],
+    ) -> Call[T]:
+        return prepare_call(self.settings, request, options, operation=operation, read=read)
+
+    def _stream_call(
+        self, request: ChatRequest | FIMRequest, options: CallOptions | None
+    ) -> Call[ChatResponse]:
+        operation: Operation = "fim" if isinstance(request, FIMRequest) else "chat"
+        return prepare_call(
+            self.settings, request, options, operation=operation, read=decode_chat, stream=True
+        )

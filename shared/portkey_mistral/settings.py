@@ -1,0 +1,237 @@
+"""The connection fields that all classes inherit: keys, URLs, config, timeouts, limits.
+
+Both frameworks rebuild objects by passing every field to `__init__` (unpickling, `configurable_fields`);
+an object rebuilt like that goes the same way, because `ways.resolve` leaves only what its way uses. What
+is costly (connections, breakers, limits) lives in process-wide registries, never on the object, so copies
+share it and a changed key or URL takes effect at once.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import httpx
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from portkey_mistral import residency, ways
+from portkey_mistral.config import Config, check_direct_config, check_gateway_config
+from portkey_mistral.exceptions import ConfigurationError
+from portkey_mistral.validation import by_field, explain
+
+if TYPE_CHECKING:
+    from portkey_mistral.client import Client
+
+__all__ = ["MODEL_CONFIG", "ConnectionSettings"]
+
+# pydantic takes the last base's config, so each concrete class repeats this one.
+MODEL_CONFIG = ConfigDict(
+    extra="forbid",
+    hide_input_in_errors=True,
+    validate_by_name=True,
+    validate_by_alias=True,
+    arbitrary_types_allowed=True,
+    protected_namespaces=(),
+)
+
+
+class ConnectionSettings(BaseModel):
+    """How to reach a model. Inherited by every public class, and what `Client` is made from.
+
+    No key is needed to construct an object; the first call without one raises `ConfigurationError` naming
+    the variables to set. Keys are `SecretStr`, and stand in no repr and no dump.
+
+    Raises:
+        ConfigurationError: for an unknown name (with the nearest known one), a value of the wrong kind, a
+            config that is not Portkey's, or settings that contradict each other.
+    """
+
+    model_config = MODEL_CONFIG
+
+    api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("api_key", "mistral_api_key"),
+        exclude=True,
+        repr=False,
+        description="Mistral key. Environment: MISTRAL_API_KEY.",
+    )
+    base_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("base_url", "api_base", "endpoint"),
+        description="Mistral-compatible endpoint; a bare host gets /v1; 'sandbox:' is the embedded one. "
+        "With a gateway: the target's custom host. Environment: MISTRAL_BASE_URL.",
+    )
+    portkey_api_key: SecretStr | None = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Portkey key. Environment: PORTKEY_API_KEY.",
+    )
+    gateway_url: str | None = Field(
+        default=None,
+        description="Portkey gateway, e.g. http://localhost:8787/v1; hosted Portkey once another gateway "
+        "argument is known. Environment: PORTKEY_GATEWAY_URL or PORTKEY_BASE_URL.",
+    )
+    portkey_config: Config | None = Field(
+        default=None,
+        validation_alias=AliasChoices("portkey_config", "config"),
+        description="Portkey config: mapping, JSON text, path of a file, Config, or (gateway only) a slug "
+        "'pc-...'. Environment: PORTKEY_CONFIG.",
+    )
+    provider: str = Field(
+        default=ways.DEFAULT_PROVIDER,
+        description="Provider of the only target, where there is no config. Environment: PORTKEY_PROVIDER.",
+    )
+    virtual_key: SecretStr | None = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Portkey virtual key; gateway only. Environment: PORTKEY_VIRTUAL_KEY.",
+    )
+    trace_id: str | None = Field(default=None, description="Portkey trace id; also per call.")
+    portkey_metadata: dict[str, str] | None = Field(
+        default=None, description="Portkey metadata, read by conditional routing; also per call."
+    )
+    cache_namespace: str | None = Field(default=None, description="Partition of Portkey's cache.")
+    cache_force_refresh: bool | None = Field(
+        default=None, description="Answer anew and store it, where the config has a cache."
+    )
+    forward_headers: list[str] | None = Field(
+        default=None, description="Names of `default_headers` to pass on to the target."
+    )
+    gateway_lane: Literal["auto", "unified", "proxy", "passthrough"] = Field(
+        default="auto",
+        description="Route through the gateway. 'proxy' keeps every parameter but skips guardrails.",
+    )
+    data_residency: Literal["eu", "us"] | None = Field(
+        default=None,
+        description="Refuse every target not known to be in this region. Environment: "
+        "MISTRAL_DATA_RESIDENCY.",
+    )
+    residency_hosts: dict[str, str] = Field(
+        default_factory=dict, description="Regions of your own hosts: {'llm.example.eu': 'eu'}."
+    )
+    timeout: float | httpx.Timeout | None = Field(
+        default=120.0, description="One attempt, httpx's meaning; seconds. None waits for ever."
+    )
+    first_token_timeout: float | None = Field(
+        default=None, gt=0, description="Streams: seconds until the first content."
+    )
+    idle_timeout: float | None = Field(
+        default=None, gt=0, description="Streams: most seconds between two events."
+    )
+    deadline: float | None = Field(
+        default=None, gt=0, description="The whole call with all attempts, seconds."
+    )
+    max_retries: int | None = Field(
+        default=None,
+        ge=0,
+        description="Extra sends to a target for which no config says `retry`: 2, or 0 where there is a "
+        "config, as in the gateway.",
+    )
+    max_concurrency: int | None = Field(
+        default=None,
+        ge=1,
+        validation_alias=AliasChoices("max_concurrency", "max_concurrent_requests"),
+        description="Most requests in flight; held from send to the end of the answer.",
+    )
+    on_interrupt: Literal["raise", "resume"] = Field(
+        default="raise", description="What to do when a stream breaks off after its first content."
+    )
+    state: str = Field(
+        default="memory:",
+        description="Where breakers, limits and cached answers live. Environment: PORTKEY_MISTRAL_STATE.",
+    )
+    embed_resume: str | None = Field(
+        default=None,
+        description="Path of a store that lets an embedding job go on where it stopped.",
+    )
+    default_headers: dict[str, str] | None = Field(
+        default=None, exclude=True, repr=False, description="Headers to send with every request."
+    )
+    proxy: str | None = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Proxy URL; else httpx's environment rules.",
+    )
+    ssl_context: ssl.SSLContext | None = Field(
+        default=None, exclude=True, repr=False, description="TLS settings; else httpx's default."
+    )
+    http_client: httpx.Client | None = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="A client of your own for sync calls; used as it is, never closed by us.",
+    )
+    http_async_client: httpx.AsyncClient | None = Field(
+        default=None,
+        validation_alias=AliasChoices("http_async_client", "async_http_client"),
+        exclude=True,
+        repr=False,
+        description="The same for async calls.",
+    )
+
+    if (
+        not TYPE_CHECKING
+    ):  # type checkers shall see the signature that pydantic derives from the fields
+
+        def __init__(self, *args: Any, **values: Any) -> None:
+            try:
+                super().__init__(*args, **values)
+            except ValidationError as error:
+                # pydantic's own text and its chain can print inputs, keys among them.
+                raise ConfigurationError(explain(error, type(self))) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _resolve_way(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        connection, others = by_field(values, ConnectionSettings)
+        if connection.get("portkey_config") is not None:
+            connection["portkey_config"] = Config.parse(connection["portkey_config"])
+        return others | ways.resolve(connection, os.environ)
+
+    @model_validator(mode="after")
+    def _check_route(self) -> Self:
+        if self.portkey_config is not None:
+            self.check_config(self.portkey_config)
+        self.check_residency(self.portkey_config)
+        return self
+
+    def check_config(self, config: Config) -> None:
+        """Raise `ConfigurationError` for what the chosen way cannot do with a config."""
+        check_gateway_config(config) if self.way == "gateway" else check_direct_config(config)
+
+    def check_residency(self, config: Config | None) -> None:
+        """Raise `ResidencyError` if a call could leave the region that was asked for."""
+        route = residency.route(
+            config,
+            base_url=self.base_url,
+            gateway_url=self.gateway_url,
+            provider=self.provider,
+            virtual_key=self.virtual_key is not None,
+        )
+        residency.check(route, residency=self.data_residency, declared=self.residency_hosts)
+
+    @property
+    def way(self) -> ways.Way:
+        """Where calls go: "direct", "gateway" or "sandbox"."""
+        return ways.way_of(self.base_url, self.gateway_url)
+
+    @property
+    def client(self) -> Client:
+        """The core's client over these settings; cheap to get, and never stale."""
+        from portkey_mistral.client import Client
+
+        return Client.from_settings(self)

@@ -1,0 +1,498 @@
+"""The client on the sandbox: one table for sync and async, whole and streamed."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import pickle
+import threading
+import time
+
+import httpx
+import pytest
+
+from kinds import KINDS, STREAMED, Kind, ask
+from portkey_mistral import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    CapabilityError,
+    Client,
+    ConfigurationError,
+    EmbeddingRequest,
+    FIMRequest,
+    ImagePart,
+    InternalServerError,
+    InvalidRequestError,
+    Message,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ResponseFormatError,
+    StreamInterruptedError,
+    TextPart,
+    Tool,
+    UnprocessableEntityError,
+)
+from portkey_mistral.sandbox import Fault, get, reset
+
+ALL = [*KINDS, *STREAMED]
+LONG = "Tell me a long story about a cat, in at least sixty words."
+
+
+@pytest.fixture(autouse=True)
+def _fresh_sandboxes() -> None:
+    reset()
+
+
+def client(**fields: object) -> Client:
+    return Client(**{"base_url": "sandbox:", "max_retries": 0, **fields})
+
+
+def sent_to(name: str) -> int:
+    return len(get(name).requests)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_answers(kind: Kind) -> None:
+    answer = kind.run(client(), ask("Grüße an 北京 🎉"), None)
+    assert answer.text
+    assert answer.finish_reason == "stop"
+    assert answer.usage is not None
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+    assert answer.info.way == "sandbox"
+    assert answer.info.request_id
+    assert [a.status for a in answer.info.attempts] == [200]
+    assert get().requests[-1].body["messages"] == [{"role": "user", "content": "Grüße an 北京 🎉"}]
+
+
+def test_all_kinds_give_the_same_answer() -> None:
+    answers = {kind.run(client(), ask(LONG), None).text for kind in ALL}
+    assert len(answers) == 1
+
+
+def test_only_what_was_set_is_sent() -> None:
+    client().chat(ask())
+    assert get().requests[-1].body.keys() == {"model", "messages"}
+
+
+STATUSES = [
+    (400, BadRequestError),
+    (401, AuthenticationError),
+    (403, PermissionDeniedError),
+    (404, NotFoundError),
+    (422, UnprocessableEntityError),
+    (429, RateLimitError),
+    (500, InternalServerError),
+    (503, InternalServerError),
+    (418, APIStatusError),
+]
+
+
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize(("status", "error"), STATUSES)
+def test_every_status_is_its_own_error(
+    kind: Kind, status: int, error: type[APIStatusError]
+) -> None:
+    get().fail(status, retry_after=7)
+    with pytest.raises(error) as caught:
+        kind.run(client(), ask(), None)
+    assert type(caught.value) is error
+    assert caught.value.status_code == status
+    assert caught.value.request_id
+    assert [a.status for a in caught.value.attempts] == [status]
+    if isinstance(caught.value, RateLimitError):
+        assert caught.value.retry_after == 7
+
+
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault(connection="refused"), APIConnectionError),
+        (Fault(connection="reset"), APIConnectionError),
+        (Fault(connection="timeout"), APITimeoutError),
+        (Fault(status=200, body="<html>proxy</html>"), ResponseFormatError),
+        (Fault(status=200, body={"choices": []}), ResponseFormatError),
+        (Fault(status=200, body={"error": {"message": "broken inside"}}), InternalServerError),
+        (Fault(status=200, body=b""), ResponseFormatError),
+    ],
+)
+def test_no_usable_answer(kind: Kind, fault: Fault, error: type[APIError]) -> None:
+    get().inject(fault)
+    with pytest.raises(error) as caught:
+        kind.run(client(), ask(), None)
+    assert type(caught.value) is error
+    assert len(caught.value.attempts) == 1
+    assert pickle.loads(pickle.dumps(caught.value)).attempts == caught.value.attempts
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_retries_until_it_is_answered(kind: Kind) -> None:
+    get().fail(503)
+    get().inject(Fault(connection="reset"))
+    answer = kind.run(client(max_retries=None), ask(), None)
+    assert [a.status for a in answer.info.attempts] == [503, 500, 200]
+    assert [a.number for a in answer.info.attempts] == [1, 2, 3]
+    assert answer.info.retry_count == 2
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_refusal_is_not_retried(kind: Kind) -> None:
+    get().fail(400)
+    with pytest.raises(BadRequestError):
+        kind.run(client(max_retries=3), ask(), None)
+    assert sent_to("default") == 1
+
+
+FALLBACK = {
+    "strategy": {"mode": "fallback"},
+    "targets": [
+        {"provider": "mistral-ai", "api_key": "key-for-east", "custom_host": "sandbox:east"},
+        {
+            "provider": "mistral-ai",
+            "api_key": "key-for-west",
+            "custom_host": "sandbox:west",
+            "override_params": {"model": "mistral-large-latest"},
+        },
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_falls_back_with_overrides_and_keys_of_the_target(kind: Kind) -> None:
+    get("east").fail(429)
+    answer = kind.run(client(portkey_config=FALLBACK), ask(), None)
+    assert answer.info.option_path == "config.targets[1]"
+    assert [(a.path, a.status, a.model) for a in answer.info.attempts] == [
+        ("config.targets[0]", 429, "mistral-small-latest"),
+        ("config.targets[1]", 200, "mistral-large-latest"),
+    ]
+    arrived = get("west").requests[-1]
+    assert arrived.body["model"] == "mistral-large-latest"
+    assert arrived.headers["authorization"] == "Bearer key-for-west"
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_when_all_fail_the_last_error_tells_of_all(kind: Kind) -> None:
+    get("east").fail(500)
+    get("west").fail(429)
+    with pytest.raises(RateLimitError) as caught:
+        kind.run(client(portkey_config=FALLBACK), ask(), None)
+    assert [a.status for a in caught.value.attempts] == [500, 429]
+    assert any("500" in note for note in caught.value.__notes__)
+    assert "key-for" not in f"{caught.value!r}{caught.value.__notes__}{caught.value.attempts}"
+
+
+@pytest.mark.parametrize("kind", STREAMED)
+@pytest.mark.parametrize("events", [0, 1])
+def test_a_stream_that_fails_before_its_first_content_falls_back(kind: Kind, events: int) -> None:
+    get("east").inject(Fault(cut_after=events))
+    answer = kind.run(client(portkey_config=FALLBACK), ask(), None)
+    assert answer.info.option_path == "config.targets[1]"
+    assert answer.finish_reason == "stop"
+
+
+BREAKS = [
+    Fault(cut_after=5),
+    Fault(cut_after=5, clean_cut=True),
+    Fault(error_after=5),
+    Fault(garble_after=5),
+]
+
+
+@pytest.mark.parametrize("kind", STREAMED)
+@pytest.mark.parametrize("fault", BREAKS)
+def test_a_stream_that_breaks_off_says_so_and_keeps_what_came(kind: Kind, fault: Fault) -> None:
+    whole = client().chat(ask(LONG)).text
+    get("east").inject(fault)
+    with pytest.raises(StreamInterruptedError) as caught:
+        kind.run(client(portkey_config=FALLBACK), ask(LONG), None)
+    partial = caught.value.partial
+    assert partial is not None
+    assert partial.text
+    assert whole.startswith(partial.text)
+    assert caught.value.usage is not None
+    assert caught.value.usage.estimated
+    assert sent_to("west") == 0
+
+
+@pytest.mark.parametrize("kind", STREAMED)
+@pytest.mark.parametrize("event", range(2, 12))
+def test_a_resumed_stream_equals_an_uninterrupted_one(kind: Kind, event: int) -> None:
+    whole = client().chat(ask(LONG)).text
+    get("east").inject(Fault(cut_after=event))
+    answer = kind.run(client(portkey_config=FALLBACK, on_interrupt="resume"), ask(LONG), None)
+    assert answer.text == whole
+    assert answer.finish_reason == "stop"
+    assert answer.usage is not None
+    assert answer.usage.estimated
+
+
+@pytest.mark.parametrize("kind", STREAMED)
+def test_what_cannot_be_resumed_raises(kind: Kind) -> None:
+    get("east").inject(Fault(cut_after=4))
+    request = ask(LONG, tools=[Tool("lookup", "Look something up")])
+    with pytest.raises(StreamInterruptedError):
+        kind.run(client(portkey_config=FALLBACK, on_interrupt="resume"), request, None)
+
+
+@pytest.mark.parametrize("kind", STREAMED)
+@pytest.mark.parametrize(
+    ("limits", "fault", "error"),
+    [
+        ({"first_token_timeout": 0.2}, Fault(delay=5), APITimeoutError),
+        ({"first_token_timeout": 0.2}, Fault(stall_after=1), APITimeoutError),
+        ({"idle_timeout": 0.2}, Fault(stall_after=4), StreamInterruptedError),
+    ],
+)
+def test_a_stream_that_stalls_is_ended(
+    kind: Kind, limits: dict[str, float], fault: Fault, error: type[APIError]
+) -> None:
+    get().inject(fault)
+    started = time.monotonic()
+    with pytest.raises(error):
+        kind.run(client(**limits), ask(LONG), None)
+    assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_the_deadline_ends_all_attempts(kind: Kind) -> None:
+    get().fail(503, times=None)
+    started = time.monotonic()
+    with pytest.raises(InternalServerError):
+        kind.run(client(max_retries=50, deadline=0.5), ask(), None)
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_request_timeout_of_the_config_counts_as_408(kind: Kind) -> None:
+    get().inject(Fault(delay=5))
+    config = {"provider": "mistral-ai", "api_key": "k", "request_timeout": 200}
+    with pytest.raises(APITimeoutError, match="request_timeout") as caught:
+        kind.run(client(portkey_config=config), ask(), None)
+    assert [a.status for a in caught.value.attempts] == [408]
+
+
+def test_permits_bound_what_is_in_flight() -> None:
+    get().inject(Fault(delay=0.05), times=None)
+    limited = client(max_concurrency=2)
+    threads = [threading.Thread(target=limited.chat, args=(ask(),)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert get().peak_in_flight == 2
+
+
+async def test_permits_bound_what_is_in_flight_on_a_loop() -> None:
+    get().inject(Fault(delay=0.05), times=None)
+    limited = client(max_concurrency=2)
+    await asyncio.gather(*(limited.achat(ask()) for _ in range(8)))
+    assert get().peak_in_flight == 2
+
+
+def test_a_stream_that_is_closed_early_lets_go_at_once() -> None:
+    stream = client().stream(ask(LONG))
+    next(stream)
+    stream.close()
+    assert (get().in_flight, get().requests[-1].state) == (0, "abandoned")
+
+
+async def test_an_async_stream_that_is_closed_early_lets_go_at_once() -> None:
+    stream = client().astream(ask(LONG))
+    await anext(stream)
+    await stream.aclose()
+    assert (get().in_flight, get().requests[-1].state) == (0, "abandoned")
+
+
+async def test_a_cancelled_call_lets_go_at_once() -> None:
+    get().inject(Fault(delay=30))
+    task = asyncio.create_task(client(max_concurrency=1).achat(ask()))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert get().in_flight == 0
+    assert (await client(max_concurrency=1).achat(ask())).text
+
+
+def test_one_client_serves_several_loops_and_threads() -> None:
+    shared = client()
+
+    def on_a_loop() -> None:
+        asyncio.run(shared.achat(ask()))
+
+    threads = [threading.Thread(target=on_a_loop) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    on_a_loop()
+    gc.collect()
+    assert sent_to("default") == 5
+
+
+def test_a_client_of_the_users_is_used_and_left_open() -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json={"model": "m", "choices": [{"message": {"content": "hi"}}]})
+
+    with httpx.Client(transport=httpx.MockTransport(answer), headers={"x-team": "blue"}) as own:
+        mine = client(base_url="https://llm.example", http_client=own, api_key="k")
+        assert mine.chat(ask()).text == "hi"
+        assert not own.is_closed
+    assert seen[0].headers["x-team"] == "blue"
+    assert str(seen[0].url) == "https://llm.example/v1/chat/completions"
+
+
+def test_redirects_are_never_followed() -> None:
+    def elsewhere(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(307, headers={"location": "https://evil.example"})
+
+    with httpx.Client(transport=httpx.MockTransport(elsewhere), follow_redirects=True) as own:
+        mine = client(base_url="https://llm.example", http_client=own, api_key="k")
+        with pytest.raises(APIStatusError) as caught:
+            mine.chat(ask())
+    assert caught.value.status_code == 307
+
+
+@pytest.mark.parametrize(
+    ("fields", "request_", "error", "words"),
+    [
+        (
+            {"base_url": None},
+            ask(),
+            ConfigurationError,
+            "MISTRAL_API_KEY.*PORTKEY_API_KEY.*sandbox:",
+        ),
+        ({}, ask().__class__(model="m", messages=[]), InvalidRequestError, "messages is empty"),
+        (
+            {},
+            ask(model="codestral-latest").__class__(
+                model="codestral-latest",
+                messages=[Message.user((TextPart("see"), ImagePart("https://x.example/a.png")))],
+            ),
+            CapabilityError,
+            "codestral-latest cannot read images.*mistral-small-latest",
+        ),
+        ({}, ask(tools=[{"type": "image_generation"}]), CapabilityError, "generate images"),
+        (
+            {},
+            FIMRequest(model="mistral-large-latest", prompt="def"),
+            CapabilityError,
+            "codestral-latest",
+        ),
+    ],
+)
+@pytest.mark.parametrize("kind", ALL)
+def test_what_cannot_succeed_is_told_before_sending(
+    kind: Kind, fields: dict[str, object], request_: object, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        kind.run(client(**fields), request_, None)
+    assert sent_to("default") == 0
+
+
+def test_a_wrong_key_is_told_without_showing_it() -> None:
+    with pytest.raises(AuthenticationError) as caught:
+        client(api_key="wrong-key").chat(ask())
+    assert "MISTRAL_API_KEY" in str(caught.value)
+    assert "wrong-key" not in f"{caught.value!s}{caught.value.body}{caught.value.headers}"
+
+
+# --- embeddings -------------------------------------------------------------------------------------
+
+
+def embed(mine: Client, kind: str, request: EmbeddingRequest) -> list[list[float]]:
+    if kind == "sync":
+        return list(mine.embed(request).vectors)
+    return list(asyncio.run(mine.aembed(request)).vectors)
+
+
+BOTH = pytest.mark.parametrize("kind", ["sync", "async"])
+
+
+@BOTH
+def test_vectors_come_in_the_order_of_the_texts(kind: str) -> None:
+    texts = [f"text number {n}" for n in range(1200)]
+    vectors = embed(client(), kind, EmbeddingRequest(model="mistral-embed", inputs=texts))
+    assert {len(vector) for vector in vectors} == {1024}
+    assert all(len(r.body["input"]) <= 512 for r in get().requests)
+    for index in (0, 511, 512, 1199):
+        alone = embed(
+            client(), kind, EmbeddingRequest(model="mistral-embed", inputs=[texts[index]])
+        )
+        assert vectors[index] == alone[0]
+
+
+@BOTH
+def test_no_texts_no_call(kind: str) -> None:
+    assert embed(client(), kind, EmbeddingRequest(model="mistral-embed", inputs=[])) == []
+    assert sent_to("default") == 0
+
+
+@BOTH
+def test_a_batch_that_is_too_large_is_taken_apart(kind: str) -> None:
+    # Dense text: the estimate is too low here, the sandbox counts more.
+    texts = ["x y z w v " * 600 for _ in range(12)]
+    assert len(embed(client(), kind, EmbeddingRequest(model="mistral-embed", inputs=texts))) == 12
+
+
+@BOTH
+def test_a_refused_text_is_named_by_its_index_and_the_rest_is_kept(kind: str) -> None:
+    texts = [f"fine {n}" for n in range(600)]
+    texts[550] = "x y z w v " * 6000
+    # codestral-embed: no tokenizer of its own is known, so only the server can tell.
+    with pytest.raises((BadRequestError, InvalidRequestError)) as caught:
+        embed(client(), kind, EmbeddingRequest(model="codestral-embed", inputs=texts))
+    if isinstance(caught.value, BadRequestError):
+        assert caught.value.index == 550
+        assert any("index 550" in note for note in caught.value.__notes__)
+        assert caught.value.completed
+    else:
+        assert "inputs[550]" in str(caught.value)
+
+
+@BOTH
+@pytest.mark.parametrize("fault", [Fault(vectors="short"), Fault(vectors="shuffled")])
+def test_wrong_answers_are_noticed_or_mended(kind: str, fault: Fault) -> None:
+    texts = ["one", "two", "three"]
+    right = embed(client(), kind, EmbeddingRequest(model="mistral-embed", inputs=texts))
+    get().inject(fault)
+    if fault.vectors == "shuffled":
+        assert embed(client(), kind, EmbeddingRequest(model="mistral-embed", inputs=texts)) == right
+    else:
+        with pytest.raises(ResponseFormatError):
+            embed(client(), kind, EmbeddingRequest(model="mistral-embed", inputs=texts))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("options", "length"),
+    [({}, 1536), ({"output_dimension": 256}, 256), ({"output_dtype": "binary"}, 192)],
+)
+def test_codestral_embed_dimensions(kind: str, options: dict[str, object], length: int) -> None:
+    request = EmbeddingRequest(model="codestral-embed", inputs=["def f(): ..."], **options)
+    assert len(embed(client(), kind, request)[0]) == length
+
+
+@BOTH
+def test_a_stopped_job_goes_on_where_it_was(kind: str, tmp_path: object) -> None:
+    path = f"{tmp_path}/vectors.sqlite"
+    texts = [f"text {n}" for n in range(1100)]
+    request = EmbeddingRequest(model="mistral-embed", inputs=texts)
+    get().inject(Fault(status=500, when="text 1099"))
+    with pytest.raises(InternalServerError):
+        embed(client(embed_resume=path, max_concurrency=1), kind, request)
+    before = sum(len(r.body["input"]) for r in get().requests if r.status == 200)
+    vectors = embed(client(embed_resume=path, max_concurrency=1), kind, request)
+    after = sum(len(r.body["input"]) for r in get().requests if r.status == 200)
+    assert 0 < before < 1100
+    assert after == 1100
+    assert vectors == embed(client(), kind, request)
