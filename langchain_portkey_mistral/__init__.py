@@ -1,0 +1,19 @@
+"""Mistral models in LangChain: through a Portkey gateway, straight to Mistral, or on the sandbox."""
+
+try:
+    import langchain_core as _langchain_core
+except ImportError as error:
+    raise ImportError(
+        "langchain_portkey_mistral needs LangChain: pip install 'portkey-mistral[langchain]'"
+    ) from error
+
+from langchain_portkey_mistral import block_translator as _block_translator
+from langchain_portkey_mistral._version import __version__
+from langchain_portkey_mistral.chat_models import ChatPortkeyMistral
+from langchain_portkey_mistral.embeddings import PortkeyMistralEmbeddings
+from langchain_portkey_mistral.fim import PortkeyMistralFIM
+
+__all__ = ["ChatPortkeyMistral", "PortkeyMistralEmbeddings", "PortkeyMistralFIM", "__version__"]
+
+_block_translator.register()
+del _block_translator, _langchain_core

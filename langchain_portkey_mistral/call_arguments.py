@@ -1,0 +1,118 @@
+"""Sorts what is said for one call: model fields, tools, options of the call. Pure.
+
+LangChain hands every argument of `invoke`, `bind` and `bind_tools` to the model as keywords. A name that
+is none of ours is a mistake, not a parameter: what Mistral may add next goes through `model_kwargs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from difflib import get_close_matches
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+
+from langchain_portkey_mistral.messages_in import to_messages
+from langchain_portkey_mistral.tools import to_tool, to_tool_choice, tool_choice_value, tool_dicts
+from portkey_mistral.exceptions import InvalidRequestError
+from portkey_mistral.generation import GenerationSettings
+from portkey_mistral.requests import CallOptions, ChatRequest, ResponseFormat, ToolChoice
+from portkey_mistral.validation import argument_names
+
+__all__ = ["OPTIONS", "chat_request", "refuse_unknown", "to_options", "to_response_format"]
+
+OPTIONS = frozenset(field.name for field in fields(CallOptions))
+_FIELDS = frozenset(argument_names(GenerationSettings))
+_OWN = frozenset({"tools", "tool_choice", "strict", "model_kwargs"})
+# LangChain's own signals, which its core leaves among the arguments on some paths.
+_SIGNALS = frozenset({"stream", "ls_structured_output_format", "structured_output_format"})
+
+
+def chat_request(
+    settings: GenerationSettings,
+    messages: Sequence[BaseMessage],
+    *,
+    stop: Sequence[str] | None,
+    model_kwargs: Mapping[str, Any],
+    arguments: Mapping[str, Any],
+) -> ChatRequest:
+    """Build the request of one call; its own arguments come before the fields of the object.
+
+    Raises:
+        InvalidRequestError: an unknown argument (with the nearest known one), an empty conversation, or a
+            message, tool or tool choice that cannot be sent.
+    """
+    refuse_unknown(arguments, _FIELDS | _OWN | _SIGNALS | OPTIONS)
+    if not messages:
+        raise InvalidRequestError(
+            "The list of messages is empty; a conversation needs at least one."
+        )
+    said = {name: value for name, value in arguments.items() if name in _FIELDS}
+    if stop is not None:
+        said["stop"] = list(stop)
+    known = settings.generation_fields(said)
+    if not known.get("stop"):
+        known.pop("stop", None)
+    if "response_format" in known:
+        known["response_format"] = to_response_format(known["response_format"])
+    tools = tool_dicts(arguments.get("tools") or (), strict=arguments.get("strict"))
+    return ChatRequest(
+        messages=to_messages(messages),
+        tools=[to_tool(tool) for tool in tools],
+        tool_choice=_tool_choice(arguments.get("tool_choice"), tools),
+        extra={**model_kwargs, **(arguments.get("model_kwargs") or {})},
+        **known,
+    )
+
+
+def _tool_choice(choice: Any, tools: Sequence[Mapping[str, Any]]) -> ToolChoice | None:
+    return to_tool_choice(tool_choice_value(choice, tools))
+
+
+def to_options(arguments: Mapping[str, Any]) -> CallOptions:
+    """Take Portkey's own arguments and the timeout of one call."""
+    return CallOptions(**{name: value for name, value in arguments.items() if name in OPTIONS})
+
+
+def refuse_unknown(arguments: Mapping[str, Any], known: frozenset[str]) -> None:
+    """Raise for a name that no call takes."""
+    faults = list(_unknown(arguments, known))
+    if faults:
+        raise InvalidRequestError(
+            "; ".join(faults)
+            + ". What this package does not know of is passed as model_kwargs={...}."
+        )
+
+
+def _unknown(arguments: Mapping[str, Any], known: frozenset[str]) -> Iterator[str]:
+    for name in arguments:
+        if name not in known:
+            near = get_close_matches(name, sorted(known - _SIGNALS), n=1, cutoff=0.6)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            yield f"unknown argument {name!r}{hint}"
+
+
+def to_response_format(value: Any) -> ResponseFormat:
+    """Read `response_format` in the form of Mistral and OpenAI.
+
+    Raises:
+        InvalidRequestError: it is none of `text`, `json_object` and `json_schema`.
+    """
+    match value:
+        case ResponseFormat():
+            return value
+        case {"type": "text" | "json_object" as kind}:
+            return ResponseFormat(type=kind)
+        case {"type": "json_schema", "json_schema": {"schema": Mapping() as schema} as given}:
+            return ResponseFormat(
+                type="json_schema",
+                name=given.get("name") or schema.get("title") or "response",
+                schema=schema,
+                strict=given.get("strict"),
+                description=given.get("description"),
+            )
+    raise InvalidRequestError(
+        "response_format must be {'type': 'json_object'} or {'type': 'json_schema', 'json_schema': "
+        "{'name': ..., 'schema': {...}}}; with_structured_output() builds it from a class."
+    )

@@ -1,0 +1,308 @@
+"""`ChatPortkeyMistral`: LangChain's face of a chat. The mapping lies in the modules beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput, ModelProfile
+from langchain_core.language_models.base import LangSmithParams
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from pydantic import BaseModel, Field, model_validator
+
+from langchain_portkey_mistral._version import DISTRIBUTION, __version__
+from langchain_portkey_mistral.call_arguments import chat_request, to_options
+from langchain_portkey_mistral.errors import langchain_errors
+from langchain_portkey_mistral.identity import identity, traceable
+from langchain_portkey_mistral.messages_out import to_chat_result
+from langchain_portkey_mistral.metadata import PROVIDER, add_token_usage, known
+from langchain_portkey_mistral.profiles import LookedUpProfile, profile_of
+from langchain_portkey_mistral.streaming import ChunkWriter
+from langchain_portkey_mistral.structured import Method, Schema, keeps_response_format, structured
+from langchain_portkey_mistral.token_counts import count_message_tokens, token_ids
+from langchain_portkey_mistral.tools import ToolLike, tool_choice_value, tool_dicts
+from portkey_mistral.config import Config
+from portkey_mistral.exceptions import InvalidRequestError
+from portkey_mistral.generation import GENERATION_FIELDS, GenerationSettings
+from portkey_mistral.requests import ChatRequest
+from portkey_mistral.settings import MODEL_CONFIG, ConnectionSettings
+from portkey_mistral.tokens import count_tokens
+
+__all__ = ["ChatPortkeyMistral"]
+
+
+class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
+    """A Mistral chat model, straight from Mistral, through a Portkey gateway, or on the sandbox.
+
+    Every field can also be said for one call (`invoke(..., temperature=0)`) or bound (`bind(...)`), and so
+    can `portkey_config`, `trace_id`, `portkey_metadata` and `timeout`. What the package does not know of
+    goes through `model_kwargs`.
+
+    >>> model = ChatPortkeyMistral(model="mistral-small-latest", base_url="sandbox:")
+    >>> model.invoke("Hello!").response_metadata["finish_reason"]
+    'stop'
+
+    Raises:
+        ConfigurationError: at construction, for a field that is wrong, unknown or out of place.
+        ModelError: from a call. Each error is LangChain's and the core's at once
+            (`langchain_portkey_mistral.errors`), with the attempts that were made.
+    """
+
+    model_config = MODEL_CONFIG
+
+    streaming: bool = Field(
+        default=False, description="True streams inside `invoke` too; False, given, never streams."
+    )
+    model_kwargs: dict[str, Any] = Field(
+        default_factory=dict, description="Members of the request's body that have no field here."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _look_up_the_profile_anew(cls, values: Any) -> Any:
+        # An object built anew from its fields may have another model.
+        if isinstance(values, dict) and isinstance(values.get("profile"), LookedUpProfile):
+            return values | {"profile": None}
+        return values
+
+    @model_validator(mode="after")
+    def _keep_fields_out_of_model_kwargs(self) -> Self:
+        for name in self.model_kwargs:
+            if name in GENERATION_FIELDS:
+                raise ValueError(f"{name!r} is a field: pass {name}=... instead of model_kwargs.")
+        return self
+
+    @model_validator(mode="after")
+    def _set_portkey_mistral_version(self) -> Self:
+        self._add_version(DISTRIBUTION, __version__)
+        return self
+
+    # --- what LangChain asks about the object ---
+
+    @property
+    def _llm_type(self) -> str:
+        return PROVIDER
+
+    @property
+    def _identifying_params(self) -> Mapping[str, Any]:
+        fields = self.generation_fields({})
+        # LangChain writes the call's own `stop` over this name, and two objects would share a cache entry.
+        stop = fields.pop("stop", None)
+        extras = known(stop_sequences=stop or None, model_kwargs=self.model_kwargs or None)
+        return fields | extras | identity(self)
+
+    def _get_invocation_params(
+        self, stop: list[str] | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        with langchain_errors():
+            return super()._get_invocation_params(stop=stop, **traceable(kwargs))
+
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        # The base puts the arguments in as they came, and with them the keys of a config.
+        return str(sorted(self._get_invocation_params(stop=stop, **kwargs).items()))
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        said = {name: kwargs[name] for name in GENERATION_FIELDS if name in kwargs}
+        fields = self.generation_fields(said)
+        own_stop = fields.get("stop")
+        facts = known(
+            ls_model_name=fields["model"],
+            ls_temperature=fields.get("temperature"),
+            ls_max_tokens=fields.get("max_tokens"),
+            ls_stop=stop or ([own_stop] if isinstance(own_stop, str) else own_stop),
+        )
+        return cast("LangSmithParams", {"ls_provider": PROVIDER, "ls_model_type": "chat"} | facts)
+
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        return profile_of(self.model, native_json=keeps_response_format(self))
+
+    def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None], /) -> dict[str, Any]:
+        return add_token_usage(llm_outputs)
+
+    # --- calls ---
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        with langchain_errors():
+            request = self._request(messages, stop, kwargs)
+            return to_chat_result(self.client.chat(request, to_options(kwargs)))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        with langchain_errors():
+            request = self._request(messages, stop, kwargs)
+            return to_chat_result(await self.client.achat(request, to_options(kwargs)))
+
+    # LangChain's core tells the callbacks of each chunk by itself, so `run_manager` is not used here.
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        with langchain_errors():
+            request = _one_answer(self._request(messages, stop, kwargs))
+            writer = ChunkWriter()
+            with self.client.stream(request, to_options(kwargs)) as deltas:
+                for delta in deltas:
+                    if (chunk := writer.chunk(delta)) is not None:
+                        yield chunk
+                yield writer.last(deltas.info)
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        with langchain_errors():
+            request = _one_answer(self._request(messages, stop, kwargs))
+            writer = ChunkWriter()
+            async with self.client.astream(request, to_options(kwargs)) as deltas:
+                async for delta in deltas:
+                    if (chunk := writer.chunk(delta)) is not None:
+                        yield chunk
+                yield writer.last(deltas.info)
+
+    def _request(
+        self,
+        messages: Sequence[BaseMessage],
+        stop: Sequence[str] | None,
+        arguments: Mapping[str, Any],
+    ) -> ChatRequest:
+        return chat_request(
+            self, messages, stop=stop, model_kwargs=self.model_kwargs, arguments=arguments
+        )
+
+    # --- binding ---
+
+    if not TYPE_CHECKING:  # the type that LangChain gives a binding is its own
+
+        def bind(self, **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:
+            """Return the model with arguments for every call, as with any runnable.
+
+            A `portkey_config` is read at once: it is checked, and a binding shows none of its keys.
+            """
+            if kwargs.get("portkey_config") is not None:
+                kwargs["portkey_config"] = Config.parse(kwargs["portkey_config"])
+            return super().bind(**kwargs)
+
+    def bind_tools(
+        self,
+        tools: Sequence[ToolLike],
+        *,
+        tool_choice: str | bool | Mapping[str, Any] | None = None,
+        strict: bool | None = None,
+        parallel_tool_calls: bool | None = None,
+        response_format: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Return the model with tools.
+
+        Args:
+            tools: Functions, LangChain tools, pydantic classes, TypedDicts, JSON Schemas with a title,
+                tools in the form of OpenAI, Anthropic or Bedrock, and Mistral's built-in tools.
+            tool_choice: "auto", "none", "any" or "required", the name of a tool, True for any, or a
+                mapping that names a function. None leaves it to the model.
+            strict: True holds the arguments to the schema; None leaves Mistral's default (False).
+            parallel_tool_calls: False allows one call an answer.
+            response_format: Also answer in this form where no tool is called.
+            kwargs: Arguments of every call, see the class.
+
+        Raises:
+            InvalidRequestError: a `tool_choice` that names no tool.
+        """
+        with langchain_errors():
+            described = tool_dicts(tools, strict=strict)
+            bound = known(
+                # Mistral refuses an empty list of tools.
+                tools=described or None,
+                tool_choice=tool_choice_value(tool_choice, described),
+                parallel_tool_calls=parallel_tool_calls,
+                response_format=response_format,
+            )
+        return self.bind(**bound, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: Schema | None = None,
+        *,
+        method: Method | None = None,
+        include_raw: bool = False,
+        strict: bool | None = None,
+        tools: Sequence[ToolLike] | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+        """Return a runnable that answers in a schema.
+
+        Args:
+            schema: A pydantic class (the answers are its instances), a TypedDict, a JSON Schema, or a tool
+                (the answers are dicts). None only with "json_mode".
+            method: "json_schema", "function_calling" or "json_mode" (the prompt has to ask for JSON
+                itself). None takes JSON Schema, but function calling where the model cannot do it or the
+                gateway's lane would lose it.
+            include_raw: Answer `{"raw": message, "parsed": value, "parsing_error": error}` and do not
+                raise when parsing fails.
+            strict: Hold the answer to the schema. None means True for "json_schema", and Mistral's
+                default (False) for "function_calling".
+            tools: With "json_schema": tools that the model may call instead; parsed is None then.
+            kwargs: Arguments of every call, see the class.
+
+        Raises:
+            InvalidRequestError: an unknown method, or arguments that do not go together.
+        """
+        with langchain_errors():
+            return structured(
+                self,
+                schema,
+                method=method,
+                include_raw=include_raw,
+                strict=strict,
+                tools=tools,
+                arguments=kwargs,
+            )
+
+    # --- counting ---
+
+    def get_num_tokens(self, text: str) -> int:
+        """Count a text's tokens offline: exact with `mistral-common` installed, else an estimate."""
+        if self.custom_get_token_ids is not None:
+            return len(self.custom_get_token_ids(text))
+        return count_tokens(text, self.model)
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """Return the ids of a text's tokens; this needs `mistral-common` (`portkey-mistral[tokens]`)."""
+        if self.custom_get_token_ids is not None:
+            return self.custom_get_token_ids(text)
+        return token_ids(text)
+
+    def get_num_tokens_from_messages(
+        self, messages: Sequence[BaseMessage], tools: Sequence[ToolLike] | None = None
+    ) -> int:
+        """Count a conversation with its tools, offline. An image counts as the most that it can cost."""
+        return count_message_tokens(messages, tool_dicts(tools or ()), self.get_num_tokens)
+
+
+def _one_answer(request: ChatRequest) -> ChatRequest:
+    """LangChain's stream is one message, so the pieces of several answers would be mixed in it."""
+    if (request.n or 1) > 1:
+        raise InvalidRequestError(
+            f"n={request.n} answers cannot be streamed: a stream of LangChain is one message. Use generate() "
+            "without streaming, or stream with n=1."
+        )
+    return request

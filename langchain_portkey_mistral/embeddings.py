@@ -1,0 +1,86 @@
+"""`PortkeyMistralEmbeddings`: LangChain's face of embeddings. Batching and order are the core's work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.embeddings import Embeddings
+from pydantic import AliasChoices, BaseModel, Field
+
+from langchain_portkey_mistral.errors import langchain_errors
+from portkey_mistral.requests import EmbeddingDtype, EmbeddingRequest
+from portkey_mistral.settings import MODEL_CONFIG, ConnectionSettings
+
+__all__ = ["PortkeyMistralEmbeddings"]
+
+
+class PortkeyMistralEmbeddings(ConnectionSettings, BaseModel, Embeddings):
+    """Mistral's embeddings, straight from Mistral, through a Portkey gateway, or on the sandbox.
+
+    Any number of texts: they are sent in batches within Mistral's limits, and come back in order.
+
+    >>> embeddings = PortkeyMistralEmbeddings(base_url="sandbox:")
+    >>> len(embeddings.embed_query("What completes code?"))
+    1024
+
+    Raises:
+        ConfigurationError: at construction, for a field that is wrong, unknown or out of place.
+        ModelError: from a call; each error is LangChain's and the core's at once.
+    """
+
+    model_config = MODEL_CONFIG
+
+    model: str = Field(
+        default="mistral-embed",
+        validation_alias=AliasChoices("model", "model_name"),
+        description="Id or alias of the model.",
+    )
+    output_dimension: int | None = Field(
+        default=None,
+        gt=0,
+        validation_alias=AliasChoices("output_dimension", "dimensions"),
+        description="Length of a vector, for models that let you choose (codestral-embed).",
+    )
+    output_dtype: EmbeddingDtype | None = Field(
+        default=None, description="Type of the numbers, for models that let you choose."
+    )
+    request_metadata: dict[str, Any] | None = Field(
+        default=None, description="Mistral's `metadata`, sent with every request."
+    )
+    model_kwargs: dict[str, Any] = Field(
+        default_factory=dict, description="Members of the request's body that have no field here."
+    )
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Return a vector for each text. No texts, no call."""
+        with langchain_errors():
+            return _floats(self.client.embed(self._request(texts)).vectors)
+
+    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Return a vector for each text. No texts, no call."""
+        with langchain_errors():
+            return _floats((await self.client.aembed(self._request(texts))).vectors)
+
+    def embed_query(self, text: str) -> list[float]:
+        """Return the vector of one text."""
+        return self.embed_documents([text])[0]
+
+    async def aembed_query(self, text: str) -> list[float]:
+        """Return the vector of one text."""
+        return (await self.aembed_documents([text]))[0]
+
+    def _request(self, texts: Sequence[str]) -> EmbeddingRequest:
+        return EmbeddingRequest(
+            model=self.model,
+            inputs=texts,
+            output_dimension=self.output_dimension,
+            output_dtype=self.output_dtype,
+            metadata=self.request_metadata,
+            extra=self.model_kwargs,
+        )
+
+
+def _floats(vectors: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Give what LangChain promises its vector stores: lists of floats, whatever type was asked for."""
+    return [list(map(float, vector)) for vector in vectors]

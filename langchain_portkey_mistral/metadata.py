@@ -1,0 +1,97 @@
+"""Puts usage and the facts of a call into LangChain's words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+
+from portkey_mistral.responses import CallInfo, Usage
+
+__all__ = [
+    "PROVIDER",
+    "add_token_usage",
+    "call_metadata",
+    "known",
+    "token_usage",
+    "usage_extras",
+    "usage_metadata",
+]
+
+# `ls_provider` and `model_provider` have to be the same: LangChain's summarisation trusts reported tokens
+# only then. It is our own name, so that our block translator never replaces another package's.
+PROVIDER = "portkey-mistral"
+
+
+def usage_metadata(usage: Usage) -> UsageMetadata:
+    """Give the tokens of a call; a detail that the server did not report is left out."""
+    metadata = UsageMetadata(
+        input_tokens=usage.prompt_tokens,
+        output_tokens=usage.completion_tokens,
+        total_tokens=usage.total_tokens,
+    )
+    if usage.cached_tokens is not None:
+        metadata["input_token_details"] = InputTokenDetails(cache_read=usage.cached_tokens)
+    if usage.reasoning_tokens is not None:
+        metadata["output_token_details"] = OutputTokenDetails(reasoning=usage.reasoning_tokens)
+    return metadata
+
+
+def usage_extras(usage: Usage | None) -> dict[str, Any]:
+    """Give what belongs to usage but is not counted in tokens."""
+    if usage is None:
+        return {}
+    return known(
+        service_tier=usage.service_tier,
+        prompt_audio_seconds=usage.prompt_audio_seconds,
+        usage_estimated=usage.estimated or None,
+    )
+
+
+def token_usage(usage: Usage | None) -> dict[str, int]:
+    """Give the figures under the names that LangChain's older cost callbacks look for."""
+    if usage is None:
+        return {}
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
+    }
+
+
+def add_token_usage(outputs: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
+    """Sum the usage of several calls; LangChain gives None for one that was streamed."""
+    total: dict[str, int] = {}
+    models: set[str] = set()
+    for output in outputs:
+        for name, count in (output or {}).get("token_usage", {}).items():
+            total[name] = total.get(name, 0) + count
+        models |= {output["model_name"]} if output else set()
+    return {"token_usage": total} | ({"model_name": "+".join(sorted(models))} if models else {})
+
+
+def call_metadata(info: CallInfo) -> dict[str, Any]:
+    """Give how the call went, in values that can be written as JSON; what is unknown is left out."""
+    facts = known(
+        way=info.way,
+        lane=info.lane,
+        provider=info.provider,
+        option_path=info.option_path,
+        retry_count=info.retry_count,
+        cache_status=info.cache_status,
+        trace_id=info.trace_id,
+        request_id=info.request_id,
+    )
+    lists: Mapping[str, Any] = {
+        "rate_limits": dict(info.rate_limits),
+        "attempts": [asdict(attempt) for attempt in info.attempts],
+        "lost": list(info.lost),
+    }
+    return facts | {name: value for name, value in lists.items() if value}
+
+
+def known(**values: Any) -> dict[str, Any]:
+    """Leave out what is None."""
+    return {name: value for name, value in values.items() if value is not None}

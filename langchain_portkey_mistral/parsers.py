@@ -1,0 +1,115 @@
+"""LangChain's parsers for structured answers, made to refuse what its own let pass.
+
+LangChain completes broken JSON, so that an answer cut off at `max_tokens` looks whole, and gives None where
+the call to the schema's function is missing or unreadable.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from langchain_core.exceptions import OutputParserException
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.output_parsers import (
+    JsonOutputKeyToolsParser,
+    JsonOutputParser,
+    PydanticOutputParser,
+    PydanticToolsParser,
+)
+from langchain_core.outputs import ChatGeneration, Generation
+from langchain_core.utils.pydantic import TBaseModel
+
+__all__ = ["JsonParser", "JsonToolParser", "PydanticParser", "PydanticToolParser"]
+
+_CUT = ("length", "model_length")
+
+
+class JsonParser(JsonOutputParser):
+    """Reads a mapping from the text of an answer."""
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """Parse; see LangChain's parser. Raises `OutputParserException` for an answer that was cut."""
+        _refuse_cut(result, [result[0].text])
+        return super().parse_result(result, partial=partial)
+
+
+class PydanticParser(PydanticOutputParser[TBaseModel]):
+    """Reads an instance of a class from the text of an answer."""
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """Parse; see LangChain's parser. Raises `OutputParserException` for an answer that was cut."""
+        _refuse_cut(result, [result[0].text])
+        return super().parse_result(result, partial=partial)
+
+
+class JsonToolParser(JsonOutputKeyToolsParser):
+    """Reads a mapping from the call to the schema's function."""
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """Parse; see LangChain's parser. Raises `OutputParserException` for a call that is not whole."""
+        _refuse_bad_calls(result, partial=partial)
+        return super().parse_result(result, partial=partial)
+
+
+class PydanticToolParser(PydanticToolsParser):
+    """Reads an instance of a class from the call to the schema's function."""
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """Parse; see LangChain's parser. Raises `OutputParserException` for a call that is not whole."""
+        _refuse_bad_calls(result, partial=partial)
+        return super().parse_result(result, partial=partial)
+
+
+def _refuse_bad_calls(result: list[Generation], *, partial: bool) -> None:
+    message = _message(result)
+    if message is None:
+        return
+    _refuse_cut(result, list(_arguments(message)))
+    if partial:
+        return
+    for call in message.invalid_tool_calls:
+        raise OutputParserException(
+            f"The call to {call['name']!r} cannot be read. {call['error']}", llm_output=call["args"]
+        )
+    if not message.tool_calls:
+        raise OutputParserException(
+            "The model answered in text instead of the schema.", llm_output=message.text
+        )
+
+
+def _refuse_cut(result: list[Generation], texts: list[str]) -> None:
+    """Refuse JSON that ends in the middle. Whole JSON may be cut too, in the white space after it."""
+    message = _message(result)
+    if message is None or message.response_metadata.get("finish_reason") not in _CUT:
+        return
+    if not texts or not all(map(_is_json, texts)):
+        raise OutputParserException(
+            "The answer was cut off before its JSON was complete. Raise max_tokens, or ask for less.",
+            llm_output="".join(texts),
+        )
+
+
+def _message(result: list[Generation]) -> AIMessage | None:
+    generation = result[0]
+    if isinstance(generation, ChatGeneration) and isinstance(generation.message, AIMessage):
+        return generation.message
+    return None
+
+
+def _arguments(message: AIMessage) -> Iterator[str]:
+    """Give the arguments of calls as the model wrote them, where that is still known."""
+    if isinstance(message, AIMessageChunk):
+        yield from (piece["args"] or "" for piece in message.tool_call_chunks)
+    else:
+        yield from (json.dumps(call["args"]) for call in message.tool_calls)
+        yield from (call["args"] or "" for call in message.invalid_tool_calls)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text, strict=False)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,157 @@
+"""Turns the deltas of a stream into LangChain's chunks. Pure: it holds only where it stands in the answer.
+
+LangChain merges the blocks of chunks by `index` alone, whatever their type, and tool calls share that
+space with text once content is shown as blocks. So all of them take their index from one counter; 0 is
+kept for plain text, which carries no index of its own. Strings that stay the same in every chunk would be
+glued together on merging, so they stand on the last chunk only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from langchain_core.messages import AIMessageChunk
+from langchain_core.messages.tool import ToolCallChunk
+from langchain_core.outputs import ChatGenerationChunk
+
+from langchain_portkey_mistral.content_out import is_plain, to_block
+from langchain_portkey_mistral.metadata import (
+    PROVIDER,
+    call_metadata,
+    known,
+    usage_extras,
+    usage_metadata,
+)
+from portkey_mistral.exceptions import ResponseFormatError
+from portkey_mistral.messages import Part, ReferencePart, TextPart, ThinkingPart
+from portkey_mistral.responses import CallInfo, Delta, ToolCallDelta, Usage
+
+__all__ = ["TEXT_INDEX", "ChunkWriter"]
+
+TEXT_INDEX = 0
+"""Index of the block that plain text belongs to."""
+
+
+class ChunkWriter:
+    """Writes the chunks of one answer: `chunk` for each delta, `last` when the stream has ended."""
+
+    __slots__ = (
+        "_blocks",
+        "_created",
+        "_finish",
+        "_id",
+        "_model",
+        "_next",
+        "_open",
+        "_tools",
+        "_usage",
+    )
+
+    def __init__(self) -> None:
+        self._next = TEXT_INDEX + 1
+        self._open: tuple[str, int] = ("", TEXT_INDEX)
+        self._blocks = False
+        self._tools: dict[int, int] = {}
+        self._usage: Usage | None = None
+        self._finish: str | None = None
+        self._model: str | None = None
+        self._id: str | None = None
+        self._created: int | None = None
+
+    def chunk(self, delta: Delta) -> ChatGenerationChunk | None:
+        """Write what a delta adds to the answer; None where it only tells how the answer ended.
+
+        Raises:
+            ResponseFormatError: a second answer came, which would be mixed into the first.
+        """
+        if delta.choice > 0:
+            raise ResponseFormatError(
+                "The server streams several answers, and a stream of LangChain is one message. Ask for n=1."
+            )
+        self._note(delta)
+        content = self._content(delta)
+        if not content and not delta.tool_calls and not delta.logprobs:
+            return None
+        message = AIMessageChunk(
+            content=content,
+            tool_call_chunks=[self._tool_call(call) for call in delta.tool_calls],
+            response_metadata={"model_provider": PROVIDER},
+        )
+        info = {"logprobs": dict(delta.logprobs)} if delta.logprobs else None
+        return ChatGenerationChunk(message=message, generation_info=info)
+
+    def last(self, info: CallInfo) -> ChatGenerationChunk:
+        """Write the chunk that closes the answer: usage, finish reason and how the call went."""
+        metadata = (
+            {"model_provider": PROVIDER}
+            | known(model_name=self._model, id=self._id, created=self._created)
+            | usage_extras(self._usage)
+            | call_metadata(info)
+        )
+        message = AIMessageChunk(
+            content=[] if self._blocks else "",
+            usage_metadata=usage_metadata(self._usage) if self._usage else None,
+            response_metadata=metadata,
+            chunk_position="last",
+        )
+        return ChatGenerationChunk(
+            message=message, generation_info=known(finish_reason=self._finish)
+        )
+
+    def _note(self, delta: Delta) -> None:
+        """Keep what is told once, or in every event, for the last chunk."""
+        if delta.model:
+            self._model = delta.model
+        if delta.id:
+            self._id = delta.id
+            self._created = delta.raw.get("created")
+        if delta.finish_reason:
+            self._finish = delta.finish_reason
+        if delta.usage:
+            self._usage = delta.usage
+
+    def _content(self, delta: Delta) -> str | list[str | dict[str, Any]]:
+        """Write text as text until something else has come, and as blocks from then on."""
+        if not self._blocks and is_plain(delta.parts):
+            if delta.text:
+                self._open = ("text", TEXT_INDEX)
+            return delta.text
+        self._blocks = True
+        parts = delta.parts or ((TextPart(delta.text),) if delta.text else ())
+        return [self._block(part) for part in parts]
+
+    def _block(self, part: Part) -> dict[str, Any]:
+        if isinstance(part, ThinkingPart):
+            # `closed` differs between pieces, and LangChain cannot merge two different booleans.
+            part = replace(part, closed=True)
+        block = to_block(part)
+        block["index"] = self._place(part, block["type"])
+        return block
+
+    def _place(self, part: Part, kind: str) -> int:
+        """Give the index of the open block if the part goes on with it, else that of a new one."""
+        if kind not in ("text", "reasoning") or self._open[0] != kind:
+            self._open = (kind, self._take())
+        index = self._open[1]
+        if isinstance(part, ReferencePart):
+            # The text after a citation is a block of its own, or the citation would cover it too.
+            self._open = ("", index)
+        return index
+
+    def _take(self) -> int:
+        index = self._next
+        self._next += 1
+        return index
+
+    def _tool_call(self, call: ToolCallDelta) -> ToolCallChunk:
+        index = self._tools.get(call.index)
+        if index is None:
+            index = self._tools[call.index] = self._take()
+        return ToolCallChunk(
+            type="tool_call_chunk",
+            name=call.name or None,
+            args=call.arguments,
+            id=call.id or None,
+            index=index,
+        )

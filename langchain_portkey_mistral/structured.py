@@ -1,0 +1,202 @@
+"""Builds the runnable behind `with_structured_output`: what is bound to the model, and the parser after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable, RunnableLambda, RunnableMap, RunnablePassthrough
+from langchain_core.utils.function_calling import convert_to_openai_function
+from langchain_core.utils.pydantic import is_basemodel_subclass
+from pydantic import BaseModel
+
+from langchain_portkey_mistral.parsers import (
+    JsonParser,
+    JsonToolParser,
+    PydanticParser,
+    PydanticToolParser,
+)
+from langchain_portkey_mistral.tools import ToolLike
+from portkey_mistral.exceptions import InvalidRequestError
+from portkey_mistral.models import find
+from portkey_mistral.settings import ConnectionSettings
+
+if TYPE_CHECKING:
+    from langchain_portkey_mistral.chat_models import ChatPortkeyMistral
+
+__all__ = ["Method", "Schema", "function_of", "keeps_response_format", "structured"]
+
+Method: TypeAlias = Literal["function_calling", "json_schema", "json_mode"]
+Schema: TypeAlias = Mapping[str, Any] | type
+
+
+def structured(
+    model: ChatPortkeyMistral,
+    schema: Schema | None,
+    *,
+    method: Method | None,
+    include_raw: bool,
+    strict: bool | None,
+    tools: Sequence[ToolLike] | None,
+    arguments: Mapping[str, Any],
+) -> Runnable[LanguageModelInput, Any]:
+    """Bind what makes the model answer in the schema, and parse the answer.
+
+    Raises:
+        InvalidRequestError: an unknown method, or arguments that do not go together.
+    """
+    chosen = method or _choose_method(model, model.model, schema)
+    _check(schema, chosen, strict=strict, tools=tools)
+    bound = _bound(model, schema, chosen, strict=strict, tools=tools or (), arguments=arguments)
+    parser = _output_parser(schema, chosen)
+    if tools:
+        parser = _unless_tools_were_called(parser)
+    return _with_raw(bound, parser) if include_raw else bound | parser
+
+
+def _check(
+    schema: Schema | None, method: Method, *, strict: bool | None, tools: Sequence[ToolLike] | None
+) -> None:
+    if method not in get_args(Method):
+        raise InvalidRequestError(
+            f"method={method!r} is unknown; use one of {', '.join(get_args(Method))}."
+        )
+    if schema is None and method != "json_mode":
+        raise InvalidRequestError(f"method={method!r} needs a schema.")
+    if strict is not None and method == "json_mode":
+        raise InvalidRequestError("strict needs a schema to hold to; method='json_mode' has none.")
+    if tools and method == "function_calling":
+        raise InvalidRequestError(
+            "tools= goes with method='json_schema': in function calling the schema is the tool itself."
+        )
+
+
+def _bound(
+    model: ChatPortkeyMistral,
+    schema: Schema | None,
+    method: Method,
+    *,
+    strict: bool | None,
+    tools: Sequence[ToolLike],
+    arguments: Mapping[str, Any],
+) -> Runnable[LanguageModelInput, AIMessage]:
+    """Bind the schema to the model, with the mark by which tracers know structured output."""
+    function = function_of(schema, strict=strict or None)
+    mark = {
+        "kwargs": {"method": method, "strict": strict},
+        "schema": {"type": "function", "function": function_of(schema)},
+    }
+    marked: dict[str, Any] = {**arguments, "ls_structured_output_format": mark}
+    if method == "function_calling":
+        tool = {"type": "function", "function": function}
+        return model.bind_tools([tool], tool_choice=function["name"], strict=strict, **marked)
+    # Strict unless told otherwise: without it Mistral takes the schema as advice.
+    form = _json_schema(schema, strict=strict is not False) if method == "json_schema" else _JSON
+    return model.bind_tools(tools, response_format=form, **marked)
+
+
+_JSON: Mapping[str, Any] = {"type": "json_object"}
+
+
+def _json_schema(schema: Schema | None, *, strict: bool) -> dict[str, Any]:
+    """Describe a schema as a `response_format`."""
+    function = function_of(schema, strict=strict or None)
+    description = {"description": function["description"]} if function.get("description") else {}
+    json_schema = {"name": function["name"], "schema": function["parameters"], "strict": strict}
+    return {"type": "json_schema", "json_schema": json_schema | description}
+
+
+def _choose_method(settings: ConnectionSettings, model: str, schema: Schema | None) -> Method:
+    """Choose where the caller did not: JSON Schema, whose answers Mistral holds to the schema most firmly.
+
+    Function calling where `response_format` would be lost on the way, where the model has no JSON Schema,
+    and for classes of pydantic's old version.
+    """
+    info = find(model)
+    lacks = info is not None and "tools" in info.capabilities and "json" not in info.capabilities
+    if lacks or _is_old_pydantic(schema) or not keeps_response_format(settings):
+        return "function_calling"
+    return "json_schema"
+
+
+def keeps_response_format(settings: ConnectionSettings) -> bool:
+    """Tell whether `response_format` reaches the model.
+
+    The gateway's unified lane drops it, and it is the lane where the config cannot be seen from here: that
+    of a slug, a virtual key, a provider slug or a Portkey key alone may hold guardrails, which any other
+    lane would skip.
+    """
+    if settings.way != "gateway" or settings.gateway_lane in ("proxy", "passthrough"):
+        return True
+    if settings.gateway_lane == "unified":
+        return False
+    if settings.portkey_config is not None:
+        return settings.portkey_config.slug is None
+    if settings.virtual_key is not None or settings.provider.startswith("@"):
+        return False
+    return settings.portkey_api_key is None or settings.api_key is not None
+
+
+def _is_old_pydantic(schema: Schema | None) -> bool:
+    return (
+        isinstance(schema, type)
+        and is_basemodel_subclass(schema)
+        and not issubclass(schema, BaseModel)
+    )
+
+
+def function_of(schema: Schema | None, *, strict: bool | None = None) -> dict[str, Any]:
+    """Describe a schema of any form as a function: name, description, parameters.
+
+    A mapping may be a JSON Schema (with or without a title), a function, a tool, or what stands under
+    `json_schema` in a `response_format`. None is an object of any kind.
+    """
+    function = convert_to_openai_function(_titled(schema), strict=strict)
+    function.setdefault("parameters", {"type": "object", "properties": {}})
+    return function
+
+
+def _titled(schema: Schema | None) -> Schema:
+    """Bring the forms that LangChain does not know into one that it does."""
+    match schema:
+        case None:
+            return {"title": "JSON"}
+        case {"type": "function", "function": Mapping() as function}:
+            return function
+        case {"name": str(name), "schema": Mapping() as parameters, **others}:
+            description = others.get("description", "")
+            return {"name": name, "description": description, "parameters": parameters}
+        case Mapping() if "title" not in schema and "name" not in schema:
+            return {"title": "response", **schema}
+        case _:
+            return schema
+
+
+def _output_parser(schema: Schema | None, method: Method) -> Runnable[Any, Any]:
+    """Choose the parser: a class gives instances of itself, everything else gives mappings."""
+    if isinstance(schema, type) and is_basemodel_subclass(schema):
+        if method == "function_calling":
+            return PydanticToolParser(tools=[schema], first_tool_only=True)
+        return PydanticParser(pydantic_object=schema)
+    if method == "function_calling":
+        return JsonToolParser(key_name=function_of(schema)["name"], first_tool_only=True)
+    return JsonParser()
+
+
+def _unless_tools_were_called(parser: Runnable[Any, Any]) -> Runnable[Any, Any]:
+    """Parse an answer; one that calls tools instead gives None, and `include_raw` shows the calls."""
+    return RunnableLambda(lambda message: None if message.tool_calls else parser.invoke(message))
+
+
+def _with_raw(
+    model: Runnable[Any, Any], parser: Runnable[Any, Any]
+) -> Runnable[Any, dict[str, Any]]:
+    """Give the message, the parsed value and the parsing error side by side."""
+    parsed = RunnablePassthrough.assign(
+        parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
+    )
+    unparsed = RunnablePassthrough.assign(parsed=lambda _: None)
+    return RunnableMap(raw=model) | parsed.with_fallbacks([unparsed], exception_key="parsing_error")

@@ -1,0 +1,186 @@
+"""What is said for one call, and what an object is told at construction, reaches the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from langchain_core.messages import HumanMessage
+
+from langchain_portkey_mistral import ChatPortkeyMistral
+from portkey_mistral.exceptions import ConfigurationError, InvalidRequestError
+from scripted import MODEL, answer, network
+
+# Every model field, a value for it, and what has to be sent.
+SAMPLING: dict[str, tuple[Any, dict[str, Any]]] = {
+    "temperature": (0.3, {"temperature": 0.3}),
+    "top_p": (0.5, {"top_p": 0.5}),
+    "max_tokens": (7, {"max_tokens": 7}),
+    "min_tokens": (2, {"min_tokens": 2}),
+    "stop": (["you"], {"stop": ["you"]}),
+    "random_seed": (7, {"random_seed": 7}),
+    "seed": (7, {"random_seed": 7}),
+    "presence_penalty": (0.1, {"presence_penalty": 0.1}),
+    "frequency_penalty": (0.1, {"frequency_penalty": 0.1}),
+    "repetition_penalty": (1.1, {"repetition_penalty": 1.1}),
+    "top_k": (40, {"top_k": 40}),
+    "n": (2, {"n": 2}),
+    "logprobs": (True, {"logprobs": True}),
+    "top_logprobs": (3, {"top_logprobs": 3}),
+    "safe_prompt": (True, {"safe_prompt": True}),
+    "prompt_mode": ("reasoning", {"prompt_mode": "reasoning"}),
+    "reasoning_effort": ("high", {"reasoning_effort": "high"}),
+    "response_format": ({"type": "json_object"}, {"response_format": {"type": "json_object"}}),
+    "prediction": (
+        {"type": "content", "content": "x"},
+        {"prediction": {"type": "content", "content": "x"}},
+    ),
+    "prompt_cache_key": ("a", {"prompt_cache_key": "a"}),
+    "service_tier": ("auto", {"service_tier": "auto"}),
+    "guardrails": ([{"block_on_error": True}], {"guardrails": [{"block_on_error": True}]}),
+    "request_metadata": ({"a": "b"}, {"metadata": {"a": "b"}}),
+    "model_kwargs": ({"new_thing": 1}, {"new_thing": 1}),
+}
+
+
+def chat(**fields: Any) -> tuple[ChatPortkeyMistral, Any]:
+    wire = network(answer("ok"), answer("ok"))
+    connection = {
+        "api_key": "k",
+        "base_url": "https://mistral.test",
+        "model": MODEL,
+        **wire.clients,
+    }
+    return ChatPortkeyMistral(**(connection | fields)), wire
+
+
+@pytest.mark.parametrize("name", SAMPLING)
+def test_a_field_is_sent_as_mistral_spells_it(name: str) -> None:
+    value, expected = SAMPLING[name]
+    model, wire = chat(**{name: value})
+    model.invoke("go")
+    assert wire.bodies[0].items() >= expected.items()
+
+
+@pytest.mark.parametrize("name", SAMPLING)
+def test_a_call_can_say_each_field_too(name: str) -> None:
+    value, expected = SAMPLING[name]
+    model, wire = chat(temperature=1)
+    model.invoke("go", **{name: value})
+    model.bind(**{name: value}).invoke("go")
+    for body in wire.bodies:
+        assert body.items() >= expected.items()
+
+
+def test_what_was_not_set_is_not_sent() -> None:
+    model, wire = chat()
+    model.invoke("go")
+    assert set(wire.bodies[0]) - {"stream"} == {"model", "messages"}
+
+
+def test_a_call_beats_the_object_and_none_unsets() -> None:
+    model, wire = chat(temperature=1, max_tokens=9)
+    model.invoke("go", temperature=0.2, max_tokens=None, model="other")
+    body = wire.bodies[0]
+    assert (body["temperature"], body["model"], "max_tokens" in body) == (0.2, "other", False)
+
+
+@pytest.mark.parametrize(
+    ("own", "said", "sent"),
+    [
+        (["a"], None, ["a"]),
+        ("a", None, "a"),
+        (["a"], ["b"], ["b"]),
+        ([], None, None),
+        (["a"], [], None),
+    ],
+)
+def test_stop_of_the_call_beats_stop_of_the_object(own: Any, said: Any, sent: Any) -> None:
+    model, wire = chat(stop=own)
+    model.invoke("go", stop=said)
+    assert wire.bodies[0].get("stop") in (sent, [sent] if isinstance(sent, str) else sent)
+
+
+def test_signals_of_langchain_are_not_sent() -> None:
+    model, wire = chat()
+    model.generate([[HumanMessage("go")]], stream=False, ls_structured_output_format=None)
+    assert set(wire.bodies[0]) - {"stream"} == {"model", "messages"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"temprature": 1}, "unknown argument 'temprature'; did you mean 'temperature'"),
+        ({"trace": "x"}, "unknown argument 'trace'; did you mean 'trace_id'"),
+        ({"zzz": 1}, r"unknown argument 'zzz'\. What this package does not know of"),
+        ({"response_format": "json"}, "response_format must be"),
+    ],
+)
+@pytest.mark.parametrize("way", ["invoke", "stream", "ainvoke", "astream"])
+async def test_a_misspelt_argument_names_the_right_one(
+    way: str, arguments: dict[str, Any], text: str
+) -> None:
+    model, wire = chat()
+    with pytest.raises(InvalidRequestError, match=text):
+        match way:
+            case "invoke":
+                model.invoke("go", **arguments)
+            case "stream":
+                list(model.stream("go", **arguments))
+            case "ainvoke":
+                await model.ainvoke("go", **arguments)
+            case _:
+                _ = [chunk async for chunk in model.astream("go", **arguments)]
+    assert wire.requests == []
+
+
+def test_an_empty_conversation_is_refused_before_sending() -> None:
+    model, wire = chat()
+    with pytest.raises(InvalidRequestError, match="list of messages is empty"):
+        model.invoke([])
+    assert wire.requests == []
+
+
+CONSTRUCTION: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown": ({"temprature": 1}, "unknown argument 'temprature'; did you mean 'temperature'"),
+    "out of range": ({"temperature": 9}, "temperature: .*less than or equal to 1.5"),
+    "field in model_kwargs": (
+        {"model_kwargs": {"top_p": 1}},
+        "'top_p' is a field: pass top_p=... instead of model_kwargs",
+    ),
+    "two names": ({"seed": 1, "random_seed": 2}, "."),
+}
+
+
+@pytest.mark.parametrize("name", CONSTRUCTION)
+def test_a_wrong_argument_of_the_constructor_says_what_is_right(name: str) -> None:
+    fields, text = CONSTRUCTION[name]
+    with pytest.raises(ConfigurationError, match=text):
+        ChatPortkeyMistral(base_url="sandbox:", **fields)
+
+
+def test_options_of_one_call_reach_the_gateway() -> None:
+    wire = network(answer("ok"), answer("ok"))
+    model = ChatPortkeyMistral(
+        api_key="k", gateway_url="https://gateway.test/v1", trace_id="t0", **wire.clients
+    )
+    model.invoke("go", trace_id="t1", portkey_metadata={"user": "ada"})
+    model.bind(portkey_config={"retry": {"attempts": 1}}).invoke("go")
+    first, second = (request.headers for request in wire.requests)
+    assert first["x-portkey-trace-id"] == "t1"
+    assert '"ada"' in first["x-portkey-metadata"]
+    assert second["x-portkey-trace-id"] == "t0"
+    assert "retry" in second["x-portkey-config"]
+
+
+def test_the_timeout_of_one_call_is_the_one_in_force() -> None:
+    model, wire = chat(timeout=60)
+    model.invoke("go", timeout=3)
+    assert wire.requests[0].extensions["timeout"]["read"] == 3
+
+
+def test_text_of_all_scripts_arrives_byte_for_byte() -> None:
+    text = "Grüße, 你好, 🦊, \u2028, e\u0301"
+    model, wire = chat()
+    model.invoke([("system", text), ("human", text)])
+    assert [message["content"] for message in wire.bodies[0]["messages"]] == [text, text]

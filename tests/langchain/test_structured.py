@@ -1,0 +1,310 @@
+"""`with_structured_output` in every method, schema and form of answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypedDict
+
+import pytest
+from langchain_core.exceptions import OutputParserException
+from pydantic import BaseModel
+from pydantic.v1 import BaseModel as OldBaseModel
+
+from langchain_portkey_mistral import ChatPortkeyMistral
+from langchain_portkey_mistral.structured import keeps_response_format
+from portkey_mistral.exceptions import InvalidRequestError
+from scripted import answer, call, network, stream
+
+
+class Joke(BaseModel):
+    """A joke."""
+
+    setup: str
+    punchline: str | None = None
+
+
+class OldJoke(OldBaseModel):
+    """A joke."""
+
+    setup: str
+    punchline: str
+
+
+class TypedJoke(TypedDict):
+    """A joke."""
+
+    setup: str
+    punchline: str
+
+
+JSON_SCHEMA = {
+    "title": "Joke",
+    "description": "A joke.",
+    "type": "object",
+    "properties": {"setup": {"type": "string"}, "punchline": {"type": "string"}},
+    "required": ["setup", "punchline"],
+}
+PARAMETERS = {key: JSON_SCHEMA[key] for key in ("type", "properties", "required")}
+CAT = {"setup": "Why do cats purr?", "punchline": "To idle."}
+
+SCHEMAS: dict[str, tuple[Any, Any]] = {
+    "pydantic": (Joke, Joke(**CAT)),
+    "pydantic v1": (OldJoke, OldJoke(**CAT)),
+    "typed dict": (TypedJoke, CAT),
+    "json schema": (JSON_SCHEMA, CAT),
+    "json schema without a title": (PARAMETERS, CAT),
+    "openai function": ({"name": "Joke", "description": "", "parameters": PARAMETERS}, CAT),
+    "openai tool": (
+        {"type": "function", "function": {"name": "Joke", "parameters": PARAMETERS}},
+        CAT,
+    ),
+    "response format": ({"name": "Joke", "schema": PARAMETERS, "strict": True}, CAT),
+}
+METHODS = ["function_calling", "json_schema", "json_mode"]
+
+
+def name_of(schema: Any) -> str:
+    if isinstance(schema, type):
+        return schema.__name__
+    return "Joke" if "Joke" in json.dumps(schema) else "response"
+
+
+def whole(schema: Any, method: str, value: Any = CAT) -> Any:
+    text = json.dumps(value)
+    if method != "function_calling":
+        return answer(text)
+    return answer("", call(0, text, "WcG8xhSs1", name_of(schema)), finish="tool_calls")
+
+
+def pieces(schema: Any, method: str) -> Any:
+    text = json.dumps(CAT)
+    halves = [text[:20], text[20:]]
+    if method != "function_calling":
+        return stream(*[{"content": half} for half in halves])
+    name = name_of(schema)
+    first = call(0, halves[0], "WcG8xhSs1", name)
+    return stream(
+        {"tool_calls": [first]}, {"tool_calls": [call(0, halves[1])]}, finish="tool_calls"
+    )
+
+
+def chat(*replies: Any, **fields: Any) -> tuple[ChatPortkeyMistral, Any]:
+    wire = network(*replies)
+    connection = {"api_key": "k", "base_url": "https://mistral.test", **wire.clients}
+    return ChatPortkeyMistral(**(connection | fields)), wire
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", SCHEMAS)
+async def test_every_schema_in_every_method(name: str, method: Any) -> None:
+    schema, expected = SCHEMAS[name]
+    model, _ = chat(*[whole(schema, method)] * 3)
+    structured = model.with_structured_output(schema, method=method)
+    assert structured.invoke("go") == expected
+    assert await structured.ainvoke("go") == expected
+    raw = model.with_structured_output(schema, method=method, include_raw=True).invoke("go")
+    assert (raw["parsed"], raw["parsing_error"]) == (expected, None)
+    assert raw["raw"].response_metadata["finish_reason"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", SCHEMAS)
+async def test_every_schema_streamed(name: str, method: Any) -> None:
+    schema, expected = SCHEMAS[name]
+    model, _ = chat(pieces(schema, method), pieces(schema, method))
+    structured = model.with_structured_output(schema, method=method)
+    values = list(structured.stream("go"))
+    assert values[-1] == expected
+    assert all(isinstance(value, type(expected)) for value in values)
+    assert [value async for value in structured.astream("go")][-1] == expected
+
+
+@pytest.mark.parametrize(
+    ("strict", "sent"), [(None, True), (True, True), (False, False)], ids=["unsaid", "on", "off"]
+)
+def test_json_schema_is_strict_unless_told_otherwise(strict: bool | None, sent: bool) -> None:
+    model, wire = chat(whole(Joke, "json_schema"))
+    model.with_structured_output(Joke, method="json_schema", strict=strict).invoke("go")
+    form = wire.bodies[0]["response_format"]
+    assert form["type"] == "json_schema"
+    assert form["json_schema"]["name"] == "Joke"
+    assert form["json_schema"].get("strict", False) is sent
+    assert form["json_schema"]["schema"].get("additionalProperties", True) is not sent
+
+
+@pytest.mark.parametrize("strict", [None, True, False])
+def test_function_calling_forces_the_function(strict: bool | None) -> None:
+    model, wire = chat(whole(Joke, "function_calling"))
+    model.with_structured_output(Joke, method="function_calling", strict=strict).invoke("go")
+    body = wire.bodies[0]
+    assert body["tool_choice"]["function"]["name"] == "Joke"
+    assert body["tools"][0]["function"].get("strict", False) is bool(strict)
+    assert "response_format" not in body
+
+
+def test_json_mode_asks_for_an_object() -> None:
+    model, wire = chat(answer('{"a": 1}'))
+    assert model.with_structured_output(method="json_mode").invoke("go") == {"a": 1}
+    assert wire.bodies[0]["response_format"] == {"type": "json_object"}
+
+
+def test_a_definition_inside_the_schema_reaches_the_model() -> None:
+    class Shelf(BaseModel):
+        jokes: list[Joke]
+
+    model, wire = chat(answer(json.dumps({"jokes": [CAT]})))
+    structured = model.with_structured_output(Shelf, method="json_schema")
+    assert structured.invoke("go") == Shelf(jokes=[Joke(**CAT)])
+    assert "punchline" in json.dumps(wire.bodies[0]["response_format"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "schema", "method"),
+    [
+        ({}, Joke, "json_schema"),
+        ({}, OldJoke, "function_calling"),
+        ({"model": "magistral-medium-2507"}, Joke, "function_calling"),
+        ({"model": "a-model-of-tomorrow"}, Joke, "json_schema"),
+    ],
+)
+def test_the_method_is_chosen_by_model_and_schema(
+    fields: dict[str, Any], schema: Any, method: str
+) -> None:
+    model = ChatPortkeyMistral(base_url="sandbox:", **fields)
+    bound = model.with_structured_output(schema).first.kwargs
+    assert bound["ls_structured_output_format"]["kwargs"]["method"] == method
+
+
+GATEWAY = {"gateway_url": "http://localhost:8787/v1", "api_key": "k"}
+ROUTES: dict[str, tuple[dict[str, Any], bool]] = {
+    "direct": ({"api_key": "k"}, True),
+    "own gateway": (GATEWAY, True),
+    "hosted gateway with a Mistral key": ({"portkey_api_key": "pk", "api_key": "k"}, True),
+    "own gateway with a config": (GATEWAY | {"portkey_config": {"retry": {"attempts": 2}}}, True),
+    "Portkey key alone": ({"portkey_api_key": "pk"}, False),
+    "slug": ({"portkey_api_key": "pk", "portkey_config": "pc-abc"}, False),
+    "provider slug": ({"portkey_api_key": "pk", "provider": "@mine"}, False),
+    "virtual key": ({"portkey_api_key": "pk", "virtual_key": "vk"}, False),
+    "unified lane": (GATEWAY | {"gateway_lane": "unified"}, False),
+    "proxy lane": ({"portkey_api_key": "pk", "api_key": "k", "gateway_lane": "proxy"}, True),
+}
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_where_a_gateway_may_drop_the_format_function_calling_is_chosen(route: str) -> None:
+    fields, kept = ROUTES[route]
+    model = ChatPortkeyMistral(**fields)
+    assert keeps_response_format(model) is kept
+    bound = model.with_structured_output(Joke).first.kwargs
+    method = bound["ls_structured_output_format"]["kwargs"]["method"]
+    assert method == ("json_schema" if kept else "function_calling")
+    assert model.profile is not None
+    assert model.profile["structured_output"] is kept
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_answer_that_does_not_fit_is_an_error_or_shown(method: Any) -> None:
+    replies = [whole(Joke, method, {"punchline": 3}) for _ in range(2)]
+    model, _ = chat(*replies)
+    with pytest.raises((OutputParserException, ValueError), match="setup"):
+        model.with_structured_output(Joke, method=method).invoke("go")
+    raw = model.with_structured_output(Joke, method=method, include_raw=True).invoke("go")
+    assert raw["parsed"] is None
+    assert "setup" in str(raw["parsing_error"])
+    assert raw["raw"].content or raw["raw"].tool_calls
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("schema", [Joke, JSON_SCHEMA], ids=["class", "mapping"])
+@pytest.mark.parametrize("method", METHODS)
+def test_an_answer_that_was_cut_off_is_never_taken_for_whole(
+    method: Any, schema: Any, streamed: bool
+) -> None:
+    text = '{"setup": "Why'
+    function = call(0, text, "WcG8xhSs1", "Joke")
+    in_call = method == "function_calling"
+    reply = (
+        stream({"tool_calls": [function]} if in_call else {"content": text}, finish="length")
+        if streamed
+        else answer("" if in_call else text, *[function] * in_call, finish="length")
+    )
+    model, _ = chat(reply)
+    structured = model.with_structured_output(schema, method=method)
+    with pytest.raises(OutputParserException, match="cut off before its JSON was complete"):
+        _ = list(structured.stream("go")) if streamed else structured.invoke("go")
+
+
+def test_whole_json_that_was_cut_in_the_space_after_it_is_whole() -> None:
+    model, _ = chat(answer(json.dumps(CAT) + "\n\n  ", finish="length"))
+    assert model.with_structured_output(Joke, method="json_mode").invoke("go") == Joke(**CAT)
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        (answer("I would rather not."), "answered in text instead of the schema"),
+        (answer("", call(0, "[1]", "WcG8xhSs1", "Joke")), "The call to 'Joke' cannot be read"),
+    ],
+    ids=["text", "arguments"],
+)
+@pytest.mark.parametrize("schema", [Joke, JSON_SCHEMA], ids=["class", "mapping"])
+def test_a_missing_call_is_an_error_and_not_none(schema: Any, reply: Any, text: str) -> None:
+    model, _ = chat(reply)
+    with pytest.raises(OutputParserException, match=text):
+        model.with_structured_output(schema, method="function_calling").invoke("go")
+
+
+def test_thinking_before_the_json_does_not_disturb_it() -> None:
+    content = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": '{"setup": "no"}'}]},
+        {"type": "text", "text": json.dumps(CAT)},
+    ]
+    model, _ = chat(answer(content))
+    assert model.with_structured_output(Joke, method="json_schema").invoke("go") == Joke(**CAT)
+
+
+def test_tools_beside_a_schema() -> None:
+    def search(query: str) -> str:
+        """Search."""
+        return query
+
+    searching = answer("", call(0, '{"query": "cats"}', "WcG8xhSs1", "search"), finish="tool_calls")
+    model, wire = chat(searching, answer(json.dumps(CAT)))
+    structured = model.with_structured_output(
+        Joke, method="json_schema", tools=[search], include_raw=True
+    )
+    first, second = structured.invoke("go"), structured.invoke("go")
+    assert first["parsed"] is None
+    assert first["raw"].tool_calls[0]["name"] == "search"
+    assert second["parsed"] == Joke(**CAT)
+    assert wire.bodies[0]["tools"][0]["function"]["name"] == "search"
+    assert wire.bodies[0]["response_format"]["type"] == "json_schema"
+
+
+def test_arguments_of_the_call_can_be_bound_with_it() -> None:
+    model, wire = chat(whole(Joke, "json_schema"))
+    model.with_structured_output(Joke, temperature=0.2, seed=7).invoke("go")
+    assert (wire.bodies[0]["temperature"], wire.bodies[0]["random_seed"]) == (0.2, 7)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (
+            {"schema": Joke, "method": "magic"},
+            "method='magic' is unknown; use one of function_calling",
+        ),
+        ({"schema": None, "method": "json_schema"}, "method='json_schema' needs a schema"),
+        (
+            {"schema": Joke, "method": "json_mode", "strict": True},
+            "strict needs a schema to hold to",
+        ),
+        (
+            {"schema": Joke, "method": "function_calling", "tools": [Joke]},
+            "goes with method='json_schema'|goes with",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_refused(arguments: dict[str, Any], text: str) -> None:
+    with pytest.raises(InvalidRequestError, match=text):
+        ChatPortkeyMistral(base_url="sandbox:").with_structured_output(**arguments)
