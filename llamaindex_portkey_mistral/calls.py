@@ -1,0 +1,175 @@
+"""What a LlamaIndex call says, as a request to the core.
+
+A call's keyword arguments are model fields, options of the call (Portkey's and `timeout`), tools, and
+`additional_kwargs` for what Mistral adds next. Any other name is an error, so that nothing is lost to a
+slip of the pen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from typing import Any, Generic, TypeVar
+
+from llama_index.core.base.llms.types import ChatMessage
+
+from llamaindex_portkey_mistral.messages import to_messages
+from llamaindex_portkey_mistral.tools import spell, to_tool, to_tool_choice, wire_name
+from portkey_mistral.exceptions import InvalidRequestError
+from portkey_mistral.generation import GenerationSettings
+from portkey_mistral.requests import (
+    CallOptions,
+    ChatRequest,
+    FIMRequest,
+    ResponseFormat,
+    ToolChoice,
+)
+from portkey_mistral.validation import argument_names
+
+__all__ = ["Call", "chat_call", "fim_call"]
+
+_Request = TypeVar("_Request", bound=ChatRequest | FIMRequest)
+
+_OPTIONS = frozenset(option.name for option in fields(CallOptions))
+_MODEL_FIELDS = argument_names(GenerationSettings)
+_CHAT_ONLY = frozenset({"tools", "tool_choice"})
+_FIM_FIELDS = frozenset(each.name for each in fields(FIMRequest)) - {"prompt", "suffix", "extra"}
+# Core passes these along; they say nothing to the model.
+_IGNORED = frozenset({"formatted", "verbose"})
+_SCHEMA_FIELDS = ("name", "schema", "strict", "description")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[_Request]):
+    """A request with what is needed to read its answer.
+
+    `names` maps tool names on the wire to the caller's own.
+    """
+
+    request: _Request
+    options: CallOptions
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def single(self) -> bool:
+        """Whether only one tool call is wanted. Models do not always keep to it."""
+        return isinstance(self.request, ChatRequest) and self.request.parallel_tool_calls is False
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    model_fields: dict[str, Any]
+    options: CallOptions
+    chat: dict[str, Any]
+    extra: dict[str, Any]
+
+
+def chat_call(
+    settings: GenerationSettings,
+    messages: Sequence[ChatMessage],
+    kwargs: Mapping[str, Any],
+    *,
+    extra: Mapping[str, Any],
+) -> Call[ChatRequest]:
+    """Join the model's own fields, one call's arguments and its messages.
+
+    Raises:
+        InvalidRequestError: an unknown argument, or a message or tool that cannot be sent.
+    """
+    said = _split(kwargs)
+    wanted = settings.generation_fields(said.model_fields)
+    tools, names = spell([to_tool(tool) for tool in said.chat.get("tools") or ()])
+    request = ChatRequest(
+        messages=to_messages(messages),
+        tools=tools,
+        tool_choice=_tool_choice(said.chat.get("tool_choice"), names) if tools else None,
+        response_format=_response_format(wanted.pop("response_format", None)),
+        extra={**extra, **said.extra},
+        **wanted,
+    )
+    return Call(request, said.options, names)
+
+
+def fim_call(
+    settings: GenerationSettings, prompt: str, suffix: str | None, kwargs: Mapping[str, Any]
+) -> Call[FIMRequest]:
+    """Make the request of a fill-in-the-middle call.
+
+    Of the model's own fields only those go along that fill-in-the-middle knows; a call's own argument
+    that it does not know is an error.
+    """
+    said = _split(kwargs)
+    strange = [name for name in said.model_fields if _canonical(name) not in _FIM_FIELDS]
+    if strange := [*said.chat, *strange]:
+        raise InvalidRequestError(
+            f"Fill-in-the-middle does not know {', '.join(map(repr, strange))}."
+        )
+    wanted = settings.generation_fields(said.model_fields)
+    known = {name: value for name, value in wanted.items() if name in _FIM_FIELDS}
+    return Call(FIMRequest(prompt=prompt, suffix=suffix, extra=said.extra, **known), said.options)
+
+
+def _split(kwargs: Mapping[str, Any]) -> _Split:
+    """Sort a call's arguments by what they are for. A None of an unknown name is let go."""
+    extra = dict(kwargs.get("additional_kwargs") or {})
+    rest = {name: value for name, value in kwargs.items() if name != "additional_kwargs"}
+    known = _OPTIONS | _CHAT_ONLY | _IGNORED | _MODEL_FIELDS.keys()
+    for name, value in rest.items():
+        if name not in known and value is not None:
+            raise _unknown(name, known)
+    return _Split(
+        model_fields={name: value for name, value in rest.items() if name in _MODEL_FIELDS},
+        options=CallOptions(**{name: value for name, value in rest.items() if name in _OPTIONS}),
+        chat={
+            name: value for name, value in rest.items() if name in _CHAT_ONLY and value is not None
+        },
+        extra=extra,
+    )
+
+
+def _unknown(name: str, known: Iterable[str]) -> InvalidRequestError:
+    near = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    hint = (
+        f"did you mean {near[0]!r}?"
+        if near
+        else "it is neither a model field nor an option of a call."
+    )
+    return InvalidRequestError(
+        f"Unknown argument {name!r}: {hint} To send a field that this version does not know, pass "
+        f"additional_kwargs={{{name!r}: ...}}."
+    )
+
+
+def _canonical(name: str) -> str:
+    own = _MODEL_FIELDS[name]
+    return "metadata" if own == "request_metadata" else own
+
+
+def _tool_choice(choice: Any, names: Mapping[str, str]) -> ToolChoice | None:
+    read = to_tool_choice(choice)
+    if read is None or read.function is None:
+        return read
+    name = wire_name(read.function)
+    if name not in names:
+        raise InvalidRequestError(
+            f"tool_choice names {read.function!r}, which is not among the tools of this call: "
+            f"{', '.join(map(repr, names.values()))}."
+        )
+    return ToolChoice(function=name)
+
+
+def _response_format(wanted: Any) -> ResponseFormat | None:
+    match wanted:
+        case None | ResponseFormat():
+            return wanted
+        case {"type": "json_schema", "json_schema": {"name": _, "schema": _} as asked}:
+            known: dict[str, Any] = {key: asked[key] for key in _SCHEMA_FIELDS if key in asked}
+            return ResponseFormat("json_schema", **known)
+        case {"type": "text" | "json_object" as kind}:
+            return ResponseFormat(kind)
+        case _:
+            raise InvalidRequestError(
+                'response_format must be {"type": "text"}, {"type": "json_object"} or {"type": '
+                '"json_schema", "json_schema": {"name": ..., "schema": ...}}.'
+            )

@@ -1,0 +1,114 @@
+"""`PortkeyMistralEmbedding`: Mistral's embedding models in LlamaIndex."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
+from pydantic import AliasChoices, Field
+
+from llamaindex_portkey_mistral.rebuilding import Rebuildable
+from portkey_mistral import ConnectionSettings
+from portkey_mistral.requests import EmbeddingDtype, EmbeddingRequest
+from portkey_mistral.settings import MODEL_CONFIG
+
+__all__ = ["PortkeyMistralEmbedding"]
+
+_MOST_TEXTS = 2048
+
+
+class PortkeyMistralEmbedding(ConnectionSettings, Rebuildable, BaseEmbedding):
+    """A Mistral embedding model, reached directly, through a Portkey gateway, or in the sandbox.
+
+    Takes the connection fields of `ConnectionSettings` and those that every LlamaIndex embedding has. Texts
+    are sent in requests that keep to both of Mistral's limits (inputs and tokens), several at a time, and
+    come back in their order, each checked for length and finite numbers.
+
+    `embed_batch_size` is how many texts core hands over at once; core works such batches off one after
+    another and loses finished ones when a later one fails, so it is as high as core allows.
+
+    Raises:
+        ConfigurationError: on construction, for arguments that are unknown or contradict each other.
+        ResponseFormatError: on a call, for vectors that are not what was asked for.
+        APIError: on a call, for everything else that went wrong on the way or at the server.
+
+    Example:
+        >>> from llamaindex_portkey_mistral import PortkeyMistralEmbedding
+        >>> embedding = PortkeyMistralEmbedding(base_url="sandbox:")
+        >>> len(embedding.get_text_embedding("Bonjour"))
+        1024
+    """
+
+    model_config = MODEL_CONFIG
+
+    model_name: str = Field(
+        default="mistral-embed",
+        validation_alias=AliasChoices("model_name", "model"),
+        description="Id or alias of the model. Unknown ids are sent as they are.",
+    )
+    embed_batch_size: int = Field(
+        default=_MOST_TEXTS, gt=0, le=_MOST_TEXTS, description="Texts that core hands over at once."
+    )
+    num_workers: int | None = Field(
+        default=4, description="Most batches that core's async methods have in work at once."
+    )
+    output_dimension: int | None = Field(
+        default=None, gt=0, description="Length of the vectors; codestral-embed takes up to 3072."
+    )
+    output_dtype: EmbeddingDtype | None = Field(
+        default=None,
+        description="Kind of the numbers; codestral-embed has int8, uint8 and packed bits.",
+    )
+    request_metadata: dict[str, Any] | None = Field(
+        default=None, description="Mistral's `metadata`; the plain name belongs to the frameworks."
+    )
+    additional_kwargs: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Fields of an embedding request that this version does not know, sent as they are.",
+    )
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "PortkeyMistralEmbedding"
+
+    def to_payload(self) -> dict[str, Any]:
+        """What events and callbacks may know: the model and the way, never a key."""
+        return {
+            "class_name": self.class_name(),
+            "model_name": self.model_name,
+            "embed_batch_size": self.embed_batch_size,
+            "output_dimension": self.output_dimension,
+            "output_dtype": self.output_dtype,
+            "way": self.way,
+            "endpoint": self.gateway_url or self.base_url,
+            "provider": self.provider,
+        }
+
+    def _get_query_embedding(self, query: str) -> Embedding:
+        return self._get_text_embeddings([query])[0]
+
+    async def _aget_query_embedding(self, query: str) -> Embedding:
+        return (await self._aget_text_embeddings([query]))[0]
+
+    def _get_text_embedding(self, text: str) -> Embedding:
+        return self._get_text_embeddings([text])[0]
+
+    async def _aget_text_embedding(self, text: str) -> Embedding:
+        return (await self._aget_text_embeddings([text]))[0]
+
+    def _get_text_embeddings(self, texts: list[str]) -> list[Embedding]:
+        return [list(vector) for vector in self.client.embed(self._request(texts)).vectors]
+
+    async def _aget_text_embeddings(self, texts: list[str]) -> list[Embedding]:
+        answer = await self.client.aembed(self._request(texts))
+        return [list(vector) for vector in answer.vectors]
+
+    def _request(self, texts: list[str]) -> EmbeddingRequest:
+        return EmbeddingRequest(
+            model=self.model_name,
+            inputs=texts,
+            output_dimension=self.output_dimension,
+            output_dtype=self.output_dtype,
+            metadata=self.request_metadata,
+            extra=self.additional_kwargs,
+        )

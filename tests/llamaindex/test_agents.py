@@ -1,0 +1,206 @@
+"""`FunctionAgent`, streamed and not: what the user gets, what the model is told, which events pass."""
+
+from __future__ import annotations
+
+import pytest
+from llama_index.core.agent.workflow import AgentStream, FunctionAgent
+from llama_index.core.agent.workflow.workflow_events import ToolCall, ToolCallResult
+from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.memory import ChatMemoryBuffer
+from llama_index.core.tools import FunctionTool
+from pydantic import BaseModel
+
+from portkey_mistral.sandbox import Call, Fault
+
+BOTH = pytest.mark.parametrize("streaming", [True, False])
+
+
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+def shout(text: str) -> str:
+    """Say it loudly."""
+    return text.upper()
+
+
+class Total(BaseModel):
+    total: int
+
+
+@pytest.fixture
+def make_agent(make_llm):
+    def make(*tools, model: str = "mistral-small-latest", **fields) -> FunctionAgent:
+        return FunctionAgent(tools=list(tools) or [add], llm=make_llm(model=model), **fields)
+
+    return make
+
+
+def new_memory() -> ChatMemoryBuffer:
+    return ChatMemoryBuffer.from_defaults(token_limit=10_000)
+
+
+async def run(agent, prompt="Go.", *, memory=None, **kwargs):
+    # Core's default memory leaves a database connection open, which pytest reports.
+    handler = agent.run(prompt, memory=memory or new_memory(), **kwargs)
+    events = [event async for event in handler.stream_events()]
+    return await handler, events
+
+
+def told(bodies, request=-1):
+    return [
+        (message["role"], message["content"] or "") for message in bodies()[request]["messages"]
+    ]
+
+
+@BOTH
+@pytest.mark.parametrize("split", [False, True])
+async def test_two_parallel_calls_after_some_text(
+    make_agent, mistral_sandbox, bodies, streaming, split
+):
+    mistral_sandbox.inject(Fault(split_calls=split))
+    calls = [Call("add", '{"a": 1, "b": 2}'), Call("shout", '{"text": "é"}')]
+    mistral_sandbox.reply("Both, then.", calls=calls)
+    mistral_sandbox.reply("3 and É")
+
+    result, events = await run(make_agent(add, shout, streaming=streaming))
+
+    assert str(result) == "3 and É"
+    assert {event.tool_output.content for event in events if isinstance(event, ToolCallResult)} == {
+        "3",
+        "É",
+    }
+    roles = [role for role, _ in told(bodies)]
+    assert roles == ["user", "assistant", "tool", "tool"]
+    assert ("assistant", "Both, then.") in told(bodies)
+    assert {("tool", "3"), ("tool", "É")} <= set(told(bodies))
+
+
+async def test_the_stream_of_an_agent_is_the_answer(make_agent, mistral_sandbox):
+    mistral_sandbox.reply("", calls=[Call("add", '{"a": 1, "b": 2}')])
+    mistral_sandbox.reply("It is three.")
+    result, events = await run(make_agent())
+    stream = [event for event in events if isinstance(event, AgentStream)]
+    assert "".join(event.delta for event in stream) == "It is three." == str(result)
+
+
+async def test_thoughts_are_streamed_apart(make_agent, mistral_sandbox):
+    mistral_sandbox.reply("42", thinking="Six times seven.")
+    result, events = await run(make_agent())
+    stream = [event for event in events if isinstance(event, AgentStream)]
+    assert "".join(event.thinking_delta or "" for event in stream) == "Six times seven."
+    assert str(result) == "42"
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("call", "complaint"),
+    [
+        pytest.param(Call("add", '{"a": 1}'), "missing 1 required", id="missing"),
+        pytest.param(Call("add", '{"a": 1, "b": '), "missing 2 required", id="malformed"),
+        pytest.param(Call("sub", "{}"), "not found", id="unknown-tool"),
+        pytest.param(Call("fail", '{"why": "no luck"}'), "no luck", id="tool-error"),
+    ],
+)
+async def test_a_tool_that_fails_is_told_to_the_model(
+    make_agent, mistral_sandbox, bodies, streaming, call, complaint
+):
+    def fail(why: str) -> str:
+        """Fail."""
+        raise RuntimeError(why)
+
+    mistral_sandbox.reply("", calls=[call])
+    mistral_sandbox.reply("Sorry.")
+    result, _ = await run(make_agent(add, fail, streaming=streaming))
+    assert str(result) == "Sorry."
+    assert complaint in dict(told(bodies))["tool"]
+
+
+@BOTH
+async def test_return_direct_ends_the_run_and_a_later_turn_is_accepted(
+    make_agent, mistral_sandbox, streaming
+):
+    tool = FunctionTool.from_defaults(shout, return_direct=True)
+    agent = make_agent(tool, streaming=streaming)
+    memory = new_memory()
+    mistral_sandbox.reply("", calls=[Call("shout", '{"text": "hey"}')])
+    result, _ = await run(agent, memory=memory)
+    assert str(result) == "HEY"
+
+    mistral_sandbox.reply("Done.")
+    result, _ = await run(agent, "And now?", memory=memory)
+    assert str(result) == "Done."
+
+
+@BOTH
+async def test_the_first_choice_is_forced_once(make_agent, mistral_sandbox, bodies, streaming):
+    mistral_sandbox.reply("", calls=[Call("add", '{"a": 1, "b": 2}')])
+    mistral_sandbox.reply("3")
+    await run(make_agent(add, shout, streaming=streaming, initial_tool_choice="add"))
+    assert bodies()[0]["tool_choice"]["function"]["name"] == "add"
+    assert "tool_choice" not in bodies()[1]
+
+
+@BOTH
+async def test_one_call_at_a_time_is_kept_to(make_agent, mistral_sandbox, streaming):
+    mistral_sandbox.reply(
+        "", calls=[Call("add", '{"a": 1, "b": 2}'), Call("add", '{"a": 3, "b": 4}')]
+    )
+    mistral_sandbox.reply("3")
+    agent = make_agent(streaming=streaming, allow_parallel_tool_calls=False)
+    _, events = await run(agent)
+    assert len([event for event in events if type(event) is ToolCall]) == 1
+
+
+@BOTH
+async def test_an_output_class_is_filled(make_agent, mistral_sandbox, streaming):
+    mistral_sandbox.reply("It is 3.")
+    mistral_sandbox.reply('{"total": 3}')
+    result, _ = await run(make_agent(streaming=streaming, output_cls=Total))
+    assert result.get_pydantic_model(Total) == Total(total=3)
+
+
+@BOTH
+async def test_early_stopping_gives_an_answer(make_agent, mistral_sandbox, bodies, streaming):
+    for _ in range(2):
+        mistral_sandbox.reply("", calls=[Call("add", '{"a": 1, "b": 2}')])
+    mistral_sandbox.reply("As far as I came: 3.")
+    agent = make_agent(streaming=streaming, early_stopping_method="generate")
+    result, _ = await run(agent, max_iterations=2)
+    assert str(result) == "As far as I came: 3."
+    assert told(bodies)[-1][0] == "user"
+
+
+@BOTH
+async def test_memory_keeps_the_whole_exchange(make_agent, mistral_sandbox, bodies, streaming):
+    memory = new_memory()
+    agent = make_agent(streaming=streaming)
+    mistral_sandbox.reply("", calls=[Call("add", '{"a": 1, "b": 2}')])
+    mistral_sandbox.reply("3")
+    mistral_sandbox.reply("It was 3.")
+    await run(agent, "1 + 2?", memory=memory)
+    await run(agent, "What was it?", memory=memory)
+    assert [role for role, _ in told(bodies)] == ["user", "assistant", "tool", "assistant", "user"]
+
+
+async def test_the_sandbox_runs_a_whole_agent_by_itself(make_agent):
+    result, events = await run(make_agent(), "Please add 17 and 25.")
+    outputs = [event.tool_output.content for event in events if isinstance(event, ToolCallResult)]
+    assert outputs == ["42"]
+    assert "42" in str(result)
+
+
+async def test_an_exchange_can_be_stored_and_gone_on_with(make_agent, mistral_sandbox, bodies):
+    memory = new_memory()
+    mistral_sandbox.reply("", calls=[Call("add", '{"a": 1, "b": 2}')])
+    mistral_sandbox.reply("3")
+    await run(make_agent(), memory=memory)
+
+    stored = [message.model_dump_json() for message in memory.get_all()]
+    restored = [ChatMessage.model_validate_json(message) for message in stored]
+    again = ChatMemoryBuffer.from_defaults(chat_history=restored, token_limit=10_000)
+    await run(make_agent(), "And now?", memory=again)
+
+    before, after = bodies()[1]["messages"], bodies()[2]["messages"]
+    assert after[: len(before)] == before

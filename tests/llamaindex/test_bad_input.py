@@ -1,0 +1,102 @@
+"""What a user sees who made a mistake."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+from llama_index.core.base.llms.types import ChatMessage, ImageBlock
+
+from llamaindex_portkey_mistral import PortkeyMistral, PortkeyMistralEmbedding
+from portkey_mistral import ModelRetiredWarning
+from portkey_mistral.exceptions import (
+    AuthenticationError,
+    CapabilityError,
+    ConfigurationError,
+    InvalidRequestError,
+)
+
+SECRET = "sk-secret-1234567890"
+CLASSES = (PortkeyMistral, PortkeyMistralEmbedding)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"api_kye": SECRET}, "unknown argument 'api_kye'; did you mean 'api_key'"),
+        ({"api_key": {"k": SECRET}}, "api_key"),
+        ({"base_url": f"https://{SECRET}@api.mistral.ai"}, "must not hold a user name or key"),
+        (
+            {"portkey_config": {"strategy": {"mode": "fallbak"}, "targets": [{"api_key": SECRET}]}},
+            "fallback",
+        ),
+        ({"portkey_config": {"targets": [{"api_kye": SECRET}]}}, r"targets\[0\].*api_key"),
+        ({"gateway_url": "http://localhost:1", "base_url": "sandbox:"}, "gateway cannot reach it"),
+        ({"virtual_key": "v", "api_key": SECRET}, "portkey_api_key"),
+        ({"timeout": SECRET}, "timeout"),
+    ],
+)
+def test_a_wrong_argument_is_explained_without_its_value(cls, fields, expected):
+    with pytest.raises(ConfigurationError, match=expected) as error:
+        cls(**fields)
+    told = f"{error.value}{error.value!r}{error.value.__cause__}{error.value.__context__}"
+    assert SECRET not in told
+
+
+def test_without_a_key_the_first_call_says_what_to_set():
+    with pytest.raises(ConfigurationError, match=r"MISTRAL_API_KEY.*PORTKEY_API_KEY.*sandbox:"):
+        PortkeyMistral().complete("Hi")
+    with pytest.raises(ConfigurationError, match=r"MISTRAL_API_KEY"):
+        PortkeyMistralEmbedding().get_text_embedding("Hi")
+
+
+def test_a_wrong_key_is_told(make_llm, mistral_sandbox):
+    mistral_sandbox.fail(401)
+    with pytest.raises(AuthenticationError, match="key"):
+        make_llm().complete("Hi")
+
+
+def test_a_retired_model_warns_once_and_names_its_successor(llm):
+    with pytest.warns(ModelRetiredWarning, match="open-mistral-7b was retired.*instead"):
+        _try_retired(llm)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _try_retired(llm)
+
+
+def _try_retired(llm) -> None:
+    try:
+        llm.complete("Hi", model="open-mistral-7b")
+    except InvalidRequestError:
+        raise
+    except Exception:  # noqa: BLE001 - the server's refusal is not this test's subject
+        return
+
+
+@pytest.mark.parametrize("method", ["chat", "stream_chat", "achat", "astream_chat"])
+@pytest.mark.parametrize(("messages", "expected"), [([], "at least one message"), ([1], "got int")])
+async def test_bad_messages_are_told_before_sending(
+    llm, mistral_sandbox, ask, method, messages, expected
+):
+    with pytest.raises(InvalidRequestError, match=expected):
+        await ask(llm, method, messages)
+    assert mistral_sandbox.requests == []
+
+
+def test_text_instead_of_messages_points_to_complete(llm):
+    with pytest.raises(InvalidRequestError, match=r"Use complete\(\)"):
+        llm.chat("Hi")
+
+
+def test_a_misspelt_argument_of_a_call_is_told(llm, mistral_sandbox):
+    with pytest.raises(InvalidRequestError, match="did you mean 'temperature'"):
+        llm.complete("Hi", temprature=0)
+    assert mistral_sandbox.requests == []
+
+
+def test_an_image_for_a_blind_model_is_told_before_sending(make_llm, mistral_sandbox):
+    picture = ChatMessage(role="user", blocks=[ImageBlock(url="https://e.org/a.png")])
+    with pytest.raises(CapabilityError, match=r"cannot read images.*Models that can"):
+        make_llm(model="codestral-latest").chat([picture])
+    assert mistral_sandbox.requests == []

@@ -1,0 +1,200 @@
+"""chat, complete and their twins, over HTTP: what comes back, and what was sent for it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+from llama_index.core.base.llms.types import ChatMessage, TextBlock
+
+from portkey_mistral.exceptions import StreamInterruptedError
+from portkey_mistral.sandbox import Fault
+
+CHAT = ("chat", "achat", "stream_chat", "astream_chat")
+COMPLETE = ("complete", "acomplete", "stream_complete", "astream_complete")
+STREAMS = ("stream_chat", "astream_chat", "stream_complete", "astream_complete")
+ALL = (*CHAT, *COMPLETE)
+
+TEXT = "Où est l'été ? 東京 🌞 „ja“"
+THOUGHT_CHUNKS = [
+    {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}], "closed": True},
+    {"type": "text", "text": "42"},
+]
+
+
+def text_of(item) -> str | None:
+    return item.text if hasattr(item, "text") else item.message.content
+
+
+@pytest.mark.parametrize("method", ALL)
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        pytest.param(TEXT, TEXT, id="unicode"),
+        pytest.param("", "", id="empty"),
+        pytest.param(None, "", id="null"),
+        pytest.param(
+            [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], "ab", id="chunks"
+        ),
+        pytest.param(THOUGHT_CHUNKS, "42", id="thinking"),
+    ],
+)
+async def test_every_method_gives_text_and_usage(
+    llm, mistral_sandbox, ask, method, content, expected
+):
+    mistral_sandbox.reply(content)
+    mistral_sandbox.inject(Fault(piece_bytes=1))
+
+    items = await ask(llm, method, "Say it.")
+
+    assert text_of(items[-1]) == expected
+    if method in STREAMS:
+        assert "".join(item.delta for item in items) == expected
+    facts = items[-1].additional_kwargs
+    assert facts["finish_reason"] == "stop"
+    assert facts["prompt_tokens"] == items[-1].raw["usage"]["prompt_tokens"] > 0
+    assert facts["call_info"]["attempts"][-1]["status"] == 200
+    assert len(mistral_sandbox.requests) == 1
+
+
+@pytest.mark.parametrize("method", CHAT)
+async def test_text_is_one_block_whatever_its_pieces(llm, mistral_sandbox, ask, method):
+    mistral_sandbox.reply(TEXT)
+    items = await ask(llm, method, "Say it.")
+    assert items[-1].message.blocks == [TextBlock(text=TEXT)]
+
+
+@pytest.mark.parametrize("method", ALL)
+async def test_text_goes_out_byte_for_byte(llm, ask, bodies, method):
+    await ask(llm, method, TEXT)
+    assert bodies()[0]["messages"] == [{"role": "user", "content": TEXT}]
+
+
+@pytest.mark.parametrize("method", ALL)
+async def test_what_is_not_set_is_not_sent(llm, ask, bodies, method):
+    await ask(llm, method, "Hi")
+    assert bodies()[0].keys() <= {"model", "messages", "stream"}
+
+
+@pytest.mark.parametrize("method", ALL)
+async def test_fields_of_the_model_and_of_the_call_are_sent(make_llm, ask, bodies, method):
+    llm = make_llm(temperature=0.3, max_tokens=50, stop=["END"], seed=3)
+    await ask(llm, method, "Hi", temperature=0.1, max_tokens=None, presence_penalty=0.5)
+    sent = bodies()[0]
+    assert (sent["temperature"], sent["presence_penalty"]) == (0.1, 0.5)
+    assert (sent["stop"], sent["random_seed"]) == (["END"], 3)
+    assert "max_tokens" not in sent
+
+
+@pytest.mark.parametrize("usage", ["finish", "alone"])
+@pytest.mark.parametrize("method", STREAMS)
+async def test_only_the_last_item_of_a_stream_may_be_empty(
+    llm, mistral_sandbox, ask, method, usage
+):
+    mistral_sandbox.reply("one two three")
+    mistral_sandbox.inject(Fault(usage=usage))
+    *items, last = await ask(llm, method, "Count.")
+    assert all(item.delta for item in items)
+    assert last.delta == ""
+    assert last.raw["usage"]["completion_tokens"] == last.additional_kwargs["completion_tokens"] > 0
+
+
+@pytest.mark.parametrize("method", ["stream_chat", "astream_chat"])
+async def test_thinking_streams_apart_and_goes_back_in_the_next_turn(
+    llm, mistral_sandbox, ask, bodies, method
+):
+    mistral_sandbox.reply("It is 42.", thinking="Six times seven.")
+    items = await ask(llm, method, "What is it?")
+
+    thoughts = [item.additional_kwargs.get("thinking_delta", "") for item in items]
+    assert "".join(thoughts) == "Six times seven."
+    assert "".join(item.delta for item in items) == "It is 42."
+    answer = items[-1].message
+    assert [block.block_type for block in answer.blocks] == ["thinking", "text"]
+
+    question = ChatMessage(role="user", content="What is it?")
+    await ask(llm, method, [question, answer, ChatMessage(role="user", content="Sure?")])
+    resent = bodies()[1]["messages"][1]["content"]
+    assert [chunk["type"] for chunk in resent] == ["thinking", "text"]
+
+
+@pytest.mark.parametrize("method", CHAT)
+async def test_a_history_is_left_as_it_was(llm, ask, method):
+    history = [
+        ChatMessage(role="developer", content="Be brief."),
+        ChatMessage(role="user", content="Hi"),
+        ChatMessage(role="assistant", content=""),
+        ChatMessage(role="user", content="Hello?"),
+        ChatMessage(role="system", content="Answer now."),
+    ]
+    before = [message.model_copy(deep=True) for message in history]
+    await ask(llm, method, history)
+    assert history == before
+
+
+@pytest.mark.parametrize("method", ALL)
+async def test_several_answers_are_all_kept(llm, mistral_sandbox, ask, method):
+    mistral_sandbox.reply("one", times=None)
+    items = await ask(llm, method, "Say it.", n=3)
+    assert text_of(items[-1]) == "one"
+    alternatives = items[-1].additional_kwargs["alternatives"]
+    assert len(alternatives) == 2
+    assert all("one" in text for text in alternatives)
+
+
+async def test_logprobs_come_with_the_answer(llm, mistral_sandbox):
+    mistral_sandbox.reply("Hi there")
+    answer = llm.complete("Say it.", logprobs=True, top_logprobs=1)
+    assert "".join(token[0].token for token in answer.logprobs) == "Hi there"
+
+
+@pytest.mark.parametrize("method", STREAMS)
+async def test_a_cut_stream_never_looks_finished(llm, mistral_sandbox, ask, method):
+    mistral_sandbox.reply("one two three four")
+    mistral_sandbox.inject(Fault(cut_after=3))
+    with pytest.raises(StreamInterruptedError) as error:
+        await ask(llm, method, "Count.")
+    assert error.value.partial.text == "one two"
+
+
+async def until(happened) -> None:
+    for _ in range(200):
+        if happened():
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("it did not happen within two seconds")
+
+
+def test_closing_a_stream_early_closes_the_connection(llm, mistral_sandbox):
+    mistral_sandbox.reply("one two three four five six")
+    mistral_sandbox.inject(Fault(stall_after=3))
+    items = llm.stream_chat([ChatMessage(role="user", content="Count.")])
+    next(items)
+    items.close()
+    asyncio.run(until(lambda: mistral_sandbox.requests[0].state == "abandoned"))
+
+
+async def test_cancelling_a_stream_closes_the_connection(llm, mistral_sandbox, ask):
+    mistral_sandbox.reply("one two three four five six")
+    mistral_sandbox.inject(Fault(stall_after=3))
+    task = asyncio.create_task(ask(llm, "astream_chat", "Count."))
+    await until(lambda: mistral_sandbox.in_flight == 1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await until(lambda: mistral_sandbox.requests[0].state == "abandoned")
+
+
+def test_one_object_serves_many_loops_and_threads(llm):
+    def run() -> str:
+        return asyncio.run(llm.acomplete("Hi")).text
+
+    texts = [run(), run(), run()]
+    threads = [threading.Thread(target=lambda: texts.append(run())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(texts) == 7
+    assert len(set(texts)) == 1

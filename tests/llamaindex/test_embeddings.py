@@ -1,0 +1,128 @@
+"""`PortkeyMistralEmbedding` over HTTP."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from portkey_mistral.exceptions import (
+    APIStatusError,
+    InvalidRequestError,
+    ResponseFormatError,
+)
+from portkey_mistral.sandbox import Fault
+
+SINGLE = (
+    "get_text_embedding",
+    "aget_text_embedding",
+    "get_query_embedding",
+    "aget_query_embedding",
+)
+BATCH = ("get_text_embedding_batch", "aget_text_embedding_batch")
+
+
+@pytest.mark.parametrize("method", SINGLE)
+async def test_one_text_gives_one_vector(embedding, ask, method):
+    vector = (await ask(embedding, method, "Où est l'été ?"))[0]
+    assert len(vector) == 1024
+    assert all(isinstance(number, float) and math.isfinite(number) for number in vector)
+
+
+@pytest.mark.parametrize("method", BATCH)
+async def test_a_batch_keeps_its_order_whatever_the_order_of_the_answer(
+    embedding, mistral_sandbox, ask, method
+):
+    texts = [f"text number {n}" for n in range(7)]
+    alone = [embedding.get_text_embedding(text) for text in texts]
+    mistral_sandbox.inject(Fault(vectors="shuffled"))
+    (together,) = await ask(embedding, method, texts)
+    assert together == alone
+
+
+@pytest.mark.parametrize("method", BATCH)
+async def test_many_texts_are_sent_within_both_limits(
+    embedding, mistral_sandbox, bodies, ask, method
+):
+    texts = [f"{n} " + "word " * (n % 50) for n in range(1100)]
+    (vectors,) = await ask(embedding, method, texts)
+    assert len(vectors) == 1100
+    assert vectors[3] == vectors[3]
+    assert max(len(body["input"]) for body in bodies()) <= 512
+    assert {exchange.status for exchange in mistral_sandbox.requests} == {200}
+    assert vectors[1099] == embedding.get_text_embedding(texts[1099])
+
+
+async def test_async_work_is_bounded(make_embedding, mistral_sandbox):
+    embedding = make_embedding(embed_batch_size=2)
+    mistral_sandbox.inject(Fault(delay=0.02), times=None)
+    await embedding.aget_text_embedding_batch([f"t{n}" for n in range(60)])
+    assert 1 < mistral_sandbox.peak_in_flight <= 4
+
+
+@pytest.mark.parametrize("method", BATCH)
+async def test_no_texts_no_call(embedding, mistral_sandbox, ask, method):
+    assert (await ask(embedding, method, []))[0] == []
+    assert embedding._get_text_embeddings([]) == []
+    assert await embedding._aget_text_embeddings([]) == []
+    assert mistral_sandbox.requests == []
+
+
+def test_dimension_and_dtype_reach_the_model(make_embedding, bodies):
+    embedding = make_embedding(
+        model="codestral-embed",
+        output_dimension=256,
+        output_dtype="int8",
+        request_metadata={"a": "b"},
+    )
+    vector = embedding.get_text_embedding("def f(): ...")
+    assert len(vector) == 256
+    assert all(isinstance(number, int) for number in vector)
+    assert bodies()[0] == {
+        "model": "codestral-embed",
+        "input": ["def f(): ..."],
+        "output_dimension": 256,
+        "output_dtype": "int8",
+        "metadata": {"a": "b"},
+    } | {key: value for key, value in bodies()[0].items() if key == "encoding_format"}
+
+
+@pytest.mark.parametrize("method", BATCH)
+async def test_a_short_answer_is_an_error(embedding, mistral_sandbox, ask, method):
+    mistral_sandbox.inject(Fault(vectors="short"), times=None)
+    with pytest.raises(ResponseFormatError, match="2"):
+        await ask(embedding, method, ["a", "b"])
+
+
+@pytest.mark.parametrize("method", ["_get_text_embeddings", "_aget_text_embeddings"])
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [(["a", 7], r"inputs\[1\] must be text, got int"), ("just text", "must be a list of texts")],
+)
+async def test_what_is_no_text_is_told(embedding, mistral_sandbox, ask, method, texts, expected):
+    with pytest.raises(InvalidRequestError, match=expected):
+        await ask(embedding, method, texts)
+    assert mistral_sandbox.requests == []
+
+
+@pytest.mark.parametrize("method", BATCH)
+async def test_a_text_that_is_too_long_is_pinned_to_its_place(embedding, ask, method):
+    texts = ["short", "also short", "long " * 9000, "short again"]
+    with pytest.raises((APIStatusError, InvalidRequestError)) as error:
+        await ask(embedding, method, texts)
+    told = f"{error.value} {getattr(error.value, '__notes__', '')}"
+    assert "index 2" in told or "inputs[2]" in told
+
+
+def test_aggregation_and_similarity_are_cores(embedding):
+    mean = embedding.get_agg_embedding_from_queries(["a cat", "a dog"])
+    near = embedding.similarity(
+        embedding.get_text_embedding("the cat sat on the mat"),
+        embedding.get_text_embedding("a cat on a mat"),
+    )
+    far = embedding.similarity(
+        embedding.get_text_embedding("the cat sat on the mat"),
+        embedding.get_text_embedding("quarterly revenue forecasts"),
+    )
+    assert len(mean) == 1024
+    assert near > far
