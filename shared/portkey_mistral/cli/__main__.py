@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from portkey_mistral.cli import main
+
+main()

@@ -1,0 +1,109 @@
+"""`make demo`: every scene plays on the sandbox, without a terminal, in 80 columns, in under a minute."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from portkey_mistral.demo.programme import NEXT, SCENES
+from portkey_mistral.demo.stage import SANDBOX, connection
+
+
+@pytest.fixture(scope="module")
+def output() -> str:
+    keys = ("MISTRAL_", "PORTKEY_")
+    environment = {name: text for name, text in os.environ.items() if not name.startswith(keys)}
+    environment |= {"COLUMNS": "80", "PYTHONIOENCODING": "utf-8"}
+    started = time.monotonic()
+    result = subprocess.run(
+        [sys.executable, "-m", "portkey_mistral.demo"],
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=110,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stderr == ""
+    assert time.monotonic() - started < 60
+    return result.stdout
+
+
+def scene(output: str, number: int) -> str:
+    """Return what was shown between the title of one scene and that of the next."""
+    after = output.partition(f"{number}  {SCENES[number - 1].title}")[2]
+    following = SCENES[number].title if number < len(SCENES) else "Where to go next"
+    return after.partition(following)[0]
+
+
+def test_it_fits_in_80_columns_and_needs_no_terminal(output: str) -> None:
+    assert max(len(line) for line in output.splitlines()) <= 80
+    assert "\x1b" not in output
+
+
+def test_it_says_where_it_runs_and_where_to_go_next(output: str) -> None:
+    assert "sandbox" in output.partition(SCENES[0].title)[0]
+    for name, _ in NEXT:
+        assert name in output
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_question_is_answered_from_the_right_page(output: str, number: int) -> None:
+    shown = " ".join(scene(output, number).replace("│", " ").split())
+    assert "Which model completes code, and what does it cost?" in shown
+    answer = shown.partition("answer")[2]
+    assert "codestral-latest" in answer
+    assert "$0.30" in answer
+    assert "$0.90" in answer
+    assert "codestral-2508.md" in answer
+
+
+def test_the_agent_calls_both_tools(output: str) -> None:
+    shown = scene(output, 3)
+    assert "window(model='codestral-latest') -> 131,072 tokens" in shown
+    assert "price(model='codestral-latest') -> $0.3 for input" in shown
+    answer = shown.partition("answer")[2]
+    assert "131,072" in answer
+    assert "0.3" in answer
+
+
+def test_the_object_is_filled(output: str) -> None:
+    shown = scene(output, 4)
+    for fact in ("context_window=131072", "input_price=0.3", "output_price=0.9"):
+        assert fact in shown
+
+
+def test_the_stream_comes_in_pieces(output: str) -> None:
+    pieces = scene(output, 5).partition("stream  ")[2].split()[0]
+    assert int(pieces) > 5
+
+
+def test_code_is_completed_between_its_ends(output: str) -> None:
+    file = scene(output, 6).partition("\nfile ")[2]
+    before, middle, after = (file.find(text) for text in ("def fibonacci", "return", "print(fib"))
+    assert -1 < before < middle < after
+
+
+def test_the_fallback_shows_its_route_and_every_attempt(output: str) -> None:
+    shown = scene(output, 7)
+    assert shown.count("config.targets[0]") >= 2
+    assert shown.count("503") == 2
+    assert "config.targets[1]" in shown
+    assert "200" in shown
+
+
+@pytest.mark.parametrize(
+    ("environ", "arguments"),
+    [
+        ({}, SANDBOX),
+        ({"MISTRAL_API_KEY": ""}, SANDBOX),
+        ({"MISTRAL_API_KEY": "key"}, {}),
+        ({"PORTKEY_API_KEY": "key"}, {}),
+    ],
+)
+def test_a_key_selects_real_models(environ: dict[str, str], arguments: dict[str, str]) -> None:
+    assert connection(environ) == arguments

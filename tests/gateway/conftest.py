@@ -1,0 +1,41 @@
+"""A real Portkey gateway, and behind it the sandbox over HTTP, one for each target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import portkey_gateway
+from voices import KEY, VOICES, Voice
+
+
+@pytest.fixture(scope="session")
+def portkey_gateway_url() -> Iterator[str]:
+    with portkey_gateway.running() as url:
+        yield url
+
+
+@pytest.fixture
+def target(mistral_sandbox_url: str) -> Callable[..., dict[str, Any]]:
+    """Describe a target of a Portkey config that is served by the sandbox of the given name."""
+    root = mistral_sandbox_url.removesuffix("/v1")
+
+    def describe(name: str = "default", **more: Any) -> dict[str, Any]:
+        where = f"{root}/s/{name}/v1"
+        return {"provider": "mistral-ai", "api_key": KEY, "custom_host": where, **more}
+
+    return describe
+
+
+@pytest.fixture(params=VOICES, ids=[f"{voice.framework}-{mode}" for voice, mode in VOICES])
+def speak(request: pytest.FixtureRequest, portkey_gateway_url: str) -> Callable[..., Voice]:
+    """Make a voice of each framework and mode in turn, which speaks through the gateway."""
+    voice, mode = request.param
+
+    def make(portkey_config: Any = None, **fields: Any) -> Voice:
+        connection = {"gateway_url": portkey_gateway_url, "portkey_config": portkey_config}
+        return voice(sync=mode == "sync", **connection, max_retries=0, **fields)
+
+    return make

@@ -1,0 +1,32 @@
+"""The real gateway and a scripted upstream, shared by many cases at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+import upstream as scripted
+from parity import Gateway
+from portkey_mistral import _calls
+from upstream import Upstream
+
+
+@pytest.fixture(scope="session")
+def gateway(portkey_gateway_url: str) -> Gateway:
+    return Gateway(portkey_gateway_url)
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[Upstream]:
+    with scripted.running() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_backoff() -> Iterator[None]:
+    """Our engine waits for moments where the gateway waits for seconds: its delays are no matter here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_calls, "plan", partial(_calls.plan, backoff=0.01))
+        yield

@@ -1,0 +1,169 @@
+"""Both frameworks through the real Portkey gateway, to the sandbox behind it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from pydantic import BaseModel
+
+from portkey_mistral import RateLimitError, sandbox
+from voices import KEY
+
+pytestmark = pytest.mark.gateway
+
+
+class Joke(BaseModel):
+    """A joke in two parts."""
+
+    setup: str
+    punchline: str
+
+
+def came(name="default"):
+    """Return the requests that the sandbox of this name saw, all of which the gateway has sent."""
+    requests = sandbox.get(name).requests
+    # Node's fetch says this of itself, and nothing else here does.
+    assert all("sec-fetch-mode" in request.headers for request in requests)
+    assert all(request.headers["authorization"] == f"Bearer {KEY}" for request in requests)
+    return requests
+
+
+async def test_chat(speak, target):
+    sandbox.get().reply("Où est l'été ? 東京 🌞")
+    heard = await speak(target()).chat("Grüß dich", temperature=0.7)
+    (request,) = came()
+    assert heard.text == "Où est l'été ? 東京 🌞"
+    assert heard.info["way"] == "gateway"
+    assert request.path == "/v1/chat/completions"
+    assert request.body["messages"] == [{"role": "user", "content": "Grüß dich"}]
+    assert request.body["temperature"] == 0.7
+
+
+async def test_chat_by_provider_header(speak, mistral_sandbox_url):
+    voice = speak(provider="mistral-ai", api_key=KEY, base_url=mistral_sandbox_url)
+    sandbox.get().reply("Without a config.")
+    assert (await voice.chat("Hello")).text == "Without a config."
+    assert len(came()) == 1
+
+
+async def test_nothing_said_about_the_answer_is_lost(speak, target):
+    """The gateway's own route for Mistral drops all of these, and cuts temperature at 1."""
+    said = {"stop": ["."], "random_seed": 7, "presence_penalty": 0.5, "temperature": 1.2, "n": 1}
+    await speak(target()).chat("Hello", **said)
+    (request,) = came()
+    # A single stop text may be sent as a list or as text.
+    assert {**request.body, "stop": list(request.body["stop"])}.items() >= said.items()
+
+
+async def test_stream(speak, target):
+    sandbox.get().reply("One two three four five, à la carte 🌞.")
+    pieces = await speak(target()).stream("Count")
+    (request,) = came()
+    assert "".join(pieces) == "One two three four five, à la carte 🌞."
+    assert len(pieces) > 3
+    assert request.body["stream"] is True
+
+
+async def test_tools(speak, target):
+    heard = await speak(target()).call_tools("What is the weather in Paris? Use the tool.")
+    (request,) = came()
+    ((name, arguments),) = heard.calls
+    assert name == "weather"
+    assert list(arguments) == ["city"]
+    assert request.body["tool_choice"] == "any"
+
+
+async def test_json_mode(speak, target):
+    answer = await speak(target()).json("Tell me a joke as JSON with 'setup' and 'punchline' keys.")
+    (request,) = came()
+    assert isinstance(answer, dict)
+    assert request.body["response_format"] == {"type": "json_object"}
+
+
+async def test_structured_output(speak, target):
+    assert isinstance(await speak(target()).structure("Tell me a joke about cats.", Joke), Joke)
+    assert len(came()) == 1
+
+
+async def test_embeddings(speak, target):
+    texts = ["a cat on a mat", "the price of a model", "a cat upon a mat"]
+    vectors = await speak(target()).embed(texts)
+    (request,) = came()
+    assert request.body["input"] == texts
+    assert [len(vector) for vector in vectors] == [1024, 1024, 1024]
+    assert dot(vectors[0], vectors[2]) > dot(vectors[0], vectors[1])
+
+
+def dot(one, other):
+    return sum(a * b for a, b in zip(one, other, strict=True))
+
+
+async def test_fill_in_the_middle(speak, target):
+    sandbox.get().reply("    return a + b\n")
+    code = await speak(target()).fill("def add(a, b):\n", "print(add(1, 2))")
+    (request,) = came()
+    assert code == "    return a + b\n"
+    assert request.path == "/v1/fim/completions"
+    assert request.body["suffix"] == "print(add(1, 2))"
+
+
+async def test_fill_in_the_middle_streamed(speak, target):
+    sandbox.get().reply("    return a + b\n")
+    pieces = await speak(target()).stream_fill("def add(a, b):\n", "print(add(1, 2))")
+    (request,) = came()
+    assert "".join(pieces) == "    return a + b\n"
+    assert len(pieces) > 1
+    assert request.path == "/v1/fim/completions"
+
+
+def fallback(*targets):
+    return {"strategy": {"mode": "fallback"}, "targets": list(targets)}
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+async def test_fallback(speak, target, streamed):
+    sandbox.get("first").fail(503, times=None)
+    sandbox.get("second").reply("Here is the second.")
+    voice = speak(fallback(target("first"), target("second")))
+    text = "".join(await voice.stream("Hello")) if streamed else (await voice.chat("Hello")).text
+    assert text == "Here is the second."
+    assert [len(came("first")), len(came("second"))] == [1, 1]
+
+
+async def test_fallback_tells_which_target_answered(speak, target):
+    sandbox.get("first").fail(429, times=None)
+    heard = await speak(fallback(target("first"), target("second"))).chat("Hello")
+    assert heard.info["option_path"] == "config.targets[1]"
+
+
+async def test_fallback_overrides_the_model(speak, target):
+    sandbox.get("first").fail(503, times=None)
+    spare = target("second", override_params={"model": "mistral-large-latest"})
+    await speak(fallback(target("first"), spare)).chat("Hello", model="mistral-small-latest")
+    assert [request.body["model"] for request in came("first")] == ["mistral-small-latest"]
+    assert [request.body["model"] for request in came("second")] == ["mistral-large-latest"]
+
+
+async def test_when_all_targets_fail_the_last_error_is_raised(speak, target):
+    sandbox.get("first").fail(503, times=None)
+    sandbox.get("second").fail(429, times=None)
+    with pytest.raises(RateLimitError) as error:
+        await speak(fallback(target("first"), target("second"))).chat("Hello")
+    assert [len(came("first")), len(came("second"))] == [1, 1]
+    assert KEY not in f"{error.value}{error.value!r}{vars(error.value)}"
+
+
+async def test_load_balance(speak, target):
+    names = ("east", "west", "idle")
+    weights = (1, 1, 0)
+    targets = [target(name, weight=weight) for name, weight in zip(names, weights, strict=True)]
+    voice = speak({"strategy": {"mode": "loadbalance"}, "targets": targets})
+    # Even odds: one of the two stays without a call in one of 2^23 runs.
+    for _ in range(24):
+        await voice.chat("Hello")
+    hits = Counter({name: len(came(name)) for name in names})
+    assert hits.total() == 24
+    assert hits["east"] > 0
+    assert hits["west"] > 0
+    assert hits["idle"] == 0
