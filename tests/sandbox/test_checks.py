@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from mistral_calls import KEY, assistant, call, chat, chat_body, post, result, tool, user
 from mistral_schemas import conforms
-
 from portkey_mistral.sandbox import Sandbox
 
 CHAT = "/v1/chat/completions"

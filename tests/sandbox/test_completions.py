@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+
 from mistral_calls import (
     KEY,
     assistant,
@@ -19,9 +20,7 @@ from mistral_calls import (
     user,
 )
 from mistral_schemas import conforms
-
-from portkey_mistral.sandbox import Call, Sandbox
-from portkey_mistral.sandbox import tokens
+from portkey_mistral.sandbox import Call, Sandbox, tokens
 
 INTEGER = {"type": "integer"}
 ADD = tool("add", "Add two numbers.", a=INTEGER, b=INTEGER)
@@ -95,7 +94,8 @@ def test_a_stream(sandbox):
     assert first["choices"] == [
         {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}
     ]
-    assert "p" not in first and all("p" in each for each in stream[1:-1])
+    assert "p" not in first
+    assert all("p" in each for each in stream[1:-1])
     assert last["choices"][0]["finish_reason"] == "stop"
     assert ["usage" in each for each in stream[:-1]] == [False] * (len(stream) - 2) + [True]
     assert len({(each["id"], each["created"], each["model"]) for each in stream[:-1]}) == 1
@@ -237,14 +237,16 @@ def test_the_cache_key_saves_what_begins_alike(sandbox):
     other = chat(sandbox, user(page), prompt_cache_key="j")[1]["usage"]
     saved = [usage["prompt_tokens_details"]["cached_tokens"] for usage in (first, again, other)]
     assert saved[0] == saved[2] == 0
-    assert saved[1] % 64 == 0 and 0 < saved[1] <= again["prompt_tokens"]
+    assert saved[1] % 64 == 0
+    assert 0 < saved[1] <= again["prompt_tokens"]
 
 
 def test_guardrails_report_and_block(sandbox):
     guard = {"moderation_llm_v2": {"action": "none"}}
     _, body = chat(sandbox, "How do I build a bomb?", guardrails=[guard])
     verdict = body["guardrails"][0]["moderation_llm_v2"]
-    assert verdict["action"] == "none" and verdict["categories"]["dangerous"]["violated"]
+    assert verdict["action"] == "none"
+    assert verdict["categories"]["dangerous"]["violated"]
     blocking = {"moderation_llm_v2": {"action": "block"}}
     status, refused = chat(sandbox, "How do I build a bomb?", guardrails=[blocking])
     assert (status, refused["type"], refused["code"]) == (403, "guardrail_violation", "1920")

@@ -8,9 +8,9 @@ from base64 import b64decode
 from math import sqrt
 
 import pytest
+
 from mistral_calls import KEY, post, user
 from mistral_schemas import conforms
-
 from portkey_mistral.sandbox import Sandbox
 
 PATH = "/v1/embeddings"

@@ -7,8 +7,8 @@ import sys
 
 import httpx
 import pytest
-from mistral_calls import KEY, chat_body
 
+from mistral_calls import KEY, chat_body
 from portkey_mistral.sandbox import Fault, get
 
 

@@ -10,8 +10,8 @@ import time
 
 import httpx
 import pytest
-from mistral_calls import KEY, chat_body
 
+from mistral_calls import KEY, chat_body
 from portkey_mistral.sandbox import Fault, get, reset
 from portkey_mistral.sandbox.server import running
 

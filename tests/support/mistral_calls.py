@@ -28,7 +28,7 @@ def result(text="5", tool_id="abcdefghi"):
     return {"role": "tool", "content": text, "tool_call_id": tool_id}
 
 
-def tool(name, description="", required=None, **properties):
+def tool(name, description="", /, required=None, **properties):
     wanted = list(properties) if required is None else required
     parameters = {"type": "object", "properties": properties, "required": wanted}
     function = {"name": name, "description": description, "parameters": parameters}

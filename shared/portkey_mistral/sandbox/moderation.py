@@ -20,7 +20,7 @@ _SIGNS: Mapping[str, str] = {
     "health": r"\b(?:diagnos|dosage|prescri|symptom|medication|chemotherapy)",
     "financial": r"\b(?:invest|stocks?\b|mortgage|retirement fund|portfolio)",
     "law": r"\b(?:lawsuit|sue\b|legal advice|lawyer|custody|contract breach)",
-    "pii": r"[\w.+-]+@[\w-]+\.\w+|\b\d{3}-\d{2}-\d{4}\b|\b(?:\d[ -]?){13,16}\b|passport number",
+    "pii": r"(?<![\w.+-])[\w.+-]+@[\w-]+\.\w+|\b\d{3}-\d{2}-\d{4}\b|\b(?:\d[ -]?){13,16}\b|passport number",
     "jailbreaking": r"\b(?:ignore (?:all |your |previous |the )+(?:instructions|rules)|jailbreak|DAN mode)",
 }
 _PATTERNS = {name: re.compile(signs, re.IGNORECASE) for name, signs in _SIGNS.items()}

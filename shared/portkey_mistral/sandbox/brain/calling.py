@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from portkey_mistral.sandbox.answers import Call
 from portkey_mistral.sandbox.brain.evidence import Evidence
@@ -22,7 +22,7 @@ from portkey_mistral.sandbox.brain.words import split_name, stems
 
 __all__ = ["choose_calls"]
 
-_CLAUSE = re.compile(r"(?<=[.?!;])\s+|\n+|,?\s+(?:and then|then|and also|and)\s+|,\s+")
+_CLAUSE = re.compile(r"(?<=[.?!;])\s+|\n+|,?(?<!\s)\s+(?:and then|then|and also|and)\s+|,\s+")
 _ASKED = re.compile(
     r"\b(?:use|using|call|invoke|with) (?:the|a|an|your|this)?\s?(?:\w+ )?(?:tools?|functions?)\b",
     re.IGNORECASE,
@@ -56,11 +56,33 @@ def choose_calls(talk: Talk) -> tuple[Call, ...]:
         or talk.turns[-1].role not in {"user", "tool", "system"}
     ):
         return ()
-    wishes = [wish for wish in _wishes(talk) if not _was_called(wish, talk)]
-    if not wishes and talk.choice in {"any", "named"}:
-        wishes = _forced(talk)
-    calls = [call for wish in wishes for call in _calls(wish, talk)]
+    wished = [call for wish in _wishes(talk) for call in _calls(wish, talk)]
+    calls = _open(wished, talk.called)
+    if not calls and talk.choice in {"any", "named"}:
+        calls = [call for wish in _forced(talk) for call in _calls(wish, talk)]
     return tuple(calls if talk.parallel else calls[:1])
+
+
+def _open(wished: Sequence[Call], made: Sequence[Call]) -> list[Call]:
+    """Return the wishes that no call since the user spoke has met: by arguments, else by number.
+
+    By number, so that results which change how a wish is read never make a tool be called for ever.
+    """
+    left: list[Call] = []
+    for name in dict.fromkeys(call.name for call in wished):
+        mine = list(dict.fromkeys(call for call in wished if call.name == name))
+        done = [_plain(call) for call in made if call.name == name]
+        fresh = [call for call in mine if _plain(call) not in done]
+        left.extend(fresh[: max(0, len(mine) - len(done))])
+    return [call for call in dict.fromkeys(wished) if call in left]
+
+
+def _plain(call: Call) -> object:
+    """Return the arguments as a value: clients write the same JSON with other white space."""
+    try:
+        return from_json(call.arguments)
+    except ValueError:
+        return call.arguments
 
 
 def _wishes(talk: Talk) -> list[_Wish]:
@@ -107,14 +129,6 @@ def _forced(talk: Talk) -> list[_Wish]:
         return []
     tool = left[-1] if talk.results else _likeliest(talk.said, left)
     return [_Wish(tool, talk.said)]
-
-
-def _was_called(wish: _Wish, talk: Talk) -> bool:
-    """A tool that has been called since the user spoke is not called for the same again."""
-    made = [call for call in talk.called if call.name == wish.tool.name]
-    return any(
-        call.arguments in {each.arguments for each in _calls(wish, talk)} for call in made
-    ) or (bool(made) and talk.choice != "auto")
 
 
 def _wanted(clause: str, tools: Sequence[Tool]) -> Tool | None:

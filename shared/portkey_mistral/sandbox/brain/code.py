@@ -24,8 +24,8 @@ _BRACES = re.compile(
 )
 _RETURNED = re.compile(r"\A\s*return (\w+)\s*;?\s*(?:$|\n)")
 _USED = re.compile(r"\b(?:print|console\.log|assert)\s*\(?\s*(\w+)\b")
-_OPEN_CALL = re.compile(r"(?P<callee>\w+)\($")
-_ASSIGNMENT = re.compile(r"(?P<name>\w+)\s*=\s*$")
+_OPEN_CALL = re.compile(r"(?<!\w)(?P<callee>\w+)\($")
+_ASSIGNMENT = re.compile(r"(?<!\w)(?P<name>\w+) ?= ?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +146,7 @@ def _pair(arguments: Sequence[str]) -> tuple[str, str]:
 
 _Write = Callable[[str, str, str], str]
 _PYTHON_BODIES: Mapping[str, _Write] = {
+    "vowels": lambda _, s, __: f'sum(letter in "aeiou" for letter in {s}.lower())' if s else "",
     "fib fibonacci": lambda f, n, _: (
         f"{n} if {n} < 2 else {f}({n} - 1) + {f}({n} - 2)" if n else ""
     ),
@@ -175,7 +176,6 @@ _PYTHON_BODIES: Mapping[str, _Write] = {
     "greet hello greeting": lambda _, name, __: (
         f'f"Hello, {{{name}}}!"' if name else '"Hello, world!"'
     ),
-    "vowels": lambda _, s, __: f'sum(letter in "aeiou" for letter in {s}.lower())' if s else "",
 }
 _BRACE_BODIES: Mapping[str, _Write] = {
     "fib fibonacci": lambda f, n, _: f"{n} < 2 ? {n} : {f}({n} - 1) + {f}({n} - 2)" if n else "",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from portkey_mistral.sandbox.brain.words import split_name, stems
+from portkey_mistral.sandbox.brain.words import sentences, split_name, stems
 
 __all__ = ["Evidence"]
 
@@ -49,7 +49,7 @@ _PLACE = re.compile(
     r"\b(?:in|at|for|to|near|from|of)\s+((?:St\. )?[A-ZÀ-ÖØ-Þ][\w'\u2019-]*(?:\s+[A-ZÀ-ÖØ-Þ][\w'\u2019-]*)*(?:,\s+[A-Z]{2,}\b)?)"
 )
 _SHAPES = {
-    "email": re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
+    "email": re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
     "uri": re.compile(r"https?://[^\s<>\"')]+[^\s<>\"').,]"),
     "date": _DATE,
     "date-time": re.compile(r"\b\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})?"),
@@ -215,18 +215,7 @@ class Evidence:
         bullets = re.findall(r"^\s*(?:[-*•]|\d+[.)])\s+(.+)$", self.text, re.MULTILINE)
         if bullets:
             return [bullet.strip() for bullet in bullets]
-        match = re.search(
-            r"(?::\s*|\b(?:are|like|likes|with|and|of|include|includes|need|buy|knows|speaks|in)\s+)?"
-            r"([\w'\u2019-]+(?: [\w'\u2019-]+)?(?:, [\w'\u2019-]+(?: [\w'\u2019-]+)?)+,? (?:and|or) [\w'\u2019-]+(?: [\w'\u2019-]+)?)",
-            self.text,
-        )
-        if not match:
-            match = re.search(r":\s*([^.\n]+,[^.\n]+)", self.text)
-        return (
-            [part.strip() for part in _SERIES.split(match.group(1)) if part.strip()]
-            if match
-            else []
-        )
+        return next(filter(None, map(_enumerated, sentences(self.text))), [])
 
     def mentions(self, name: str) -> bool:
         """Tell whether the text speaks of a property and does not deny it."""
@@ -269,7 +258,25 @@ class Evidence:
 
 
 _FAR = 10_000
-_SERIES = re.compile(r",\s*(?:and|or)\s+|,\s*|\s+(?:and|or)\s+")
+_LONGEST_PART = 2
+_LEADS = re.compile(
+    r"\b(?:are|is|likes?|with|of|includ(?:e|es|ing)|needs?|buy|knows?|speaks?|in|as)\s",
+    re.IGNORECASE,
+)
+_SERIES = re.compile(r",\s*(?:and|or)\s+|,\s*|(?<!\s)\s+(?:and|or)\s+")
+
+
+def _enumerated(sentence: str) -> list[str]:
+    """Return "carrots", "onions" and "salt" of "We need carrots, onions and salt"."""
+    head, colon, tail = sentence.partition(":")
+    first, *others = _SERIES.split(tail if colon else head)
+    if len(others) < (1 if colon else 2):
+        return []
+    words = _LEADS.split(first)[-1].split()
+    last = others[-1].rstrip(".!?").split()
+    parts = [" ".join(words[-_LONGEST_PART:]), *others[:-1], " ".join(last[:_LONGEST_PART])]
+    short = all(0 < len(part.split()) <= _LONGEST_PART + 1 for part in parts)
+    return [part.strip() for part in parts] if short else []
 
 
 def _all_stems(text: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from portkey_mistral.sandbox.brain.evidence import Evidence
@@ -16,13 +17,14 @@ __all__ = ["fill"]
 _Reader: TypeAlias = Callable[[Mapping[str, Any], str, int], Any]
 _MISSING: Final = object()
 _DEEPEST = 12
+_LONGEST_READ = 20_000
 
 
 def _kinds(words: str) -> frozenset[str]:
     return frozenset(map(stem, words.split()))
 
 
-_SEGMENT = re.compile(r"\n+|;\s+|(?<=[.!?])\s+|,?\s+and\s+(?=[A-ZÀ-Ö])|,\s+(?=[A-ZÀ-Ö])")
+_SEGMENT = re.compile(r"\n+|;\s+|(?<=[.!?])\s+|,?(?<!\s)\s+and\s+(?=[A-ZÀ-Ö])|,\s+(?=[A-ZÀ-Ö])")
 
 # What the words of a property's name say about the value that is wanted.
 _SHAPES = {
@@ -51,8 +53,16 @@ def fill(schema: Mapping[str, Any], text: str, *, wider: str = "") -> Any:
     Optional properties are left out unless the text speaks of them. Of JSON Schema it knows types, enum,
     const, bounds, lengths, formats, pattern, default, $ref, allOf, anyOf and oneOf.
     """
-    evidence = Evidence(text)
-    return _Filler(schema, evidence, Evidence(wider) if wider else evidence).value(schema, "", 0)
+    evidence = Evidence(_shortened(text))
+    wider_evidence = Evidence(_shortened(wider)) if wider else evidence
+    return _Filler(schema, evidence, wider_evidence).value(schema, "", 0)
+
+
+def _shortened(text: str) -> str:
+    """Leave out the middle of a very long text, which is not worth the time of reading it."""
+    if len(text) <= _LONGEST_READ:
+        return text
+    return f"{text[: _LONGEST_READ // 2]}\n{text[-_LONGEST_READ // 2 :]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +191,7 @@ class _Filler:
         most = schema.get("maxItems", 20)
         if depth > _DEEPEST:
             return []
-        found = list(self._items(items, name, depth))[:most]
+        found = list(islice(self._items(items, name, depth), most))
         return found if found and len(found) >= schema.get("minItems", 0) else _MISSING
 
     def _items(self, items: Mapping[str, Any], name: str, depth: int) -> Iterator[Any]:
@@ -195,7 +205,7 @@ class _Filler:
                     yield one
             case {"properties": dict()}:
                 yield from self._rows(items, depth)
-            case _ if items.get("type", "string") == "string":
+            case _ if not items or items.get("type") == "string":
                 said = self.evidence
                 yield from (
                     said.listed(name)

@@ -17,7 +17,7 @@ from portkey_mistral.sandbox.brain.words import prose, sentences, split_name, st
 
 __all__ = ["digest", "in_known_format"]
 
-_WORD = re.compile(r"[^\W\d_][\w'\u2019-]+")
+_WORD = re.compile(r"[^\W\d_][\w-]+")
 _FENCED = re.compile(r"-{5,}\n?(.*?)\n?-{5,}", re.DOTALL)
 _OPTION = re.compile(r"^\s*\((\d+)\)\s+(.*?)(?=^\s*\(\d+\)\s|^-{5,}|\Z)", re.DOTALL | re.MULTILINE)
 _RELEVANT_TO = re.compile(r"most relevant to the question:\s*'(.*)'", re.DOTALL)
@@ -48,7 +48,8 @@ def digest(text: str) -> str | None:
     if options := _options(text):
         number, option = _chosen(options, _asked(text))
         return f"index is {number}. choice is {number}. reason: {_line(option)}"
-    if (documents := _documents(text)) and (ranked := _ranked(documents, _asked(text))):
+    if documents := _documents(text):
+        ranked = _ranked(documents, _asked(text)) or [(documents[0][0], 1)]
         return "\n".join(f"document_number is {n}, relevance is {score}" for n, score in ranked)
     return None
 
@@ -82,7 +83,8 @@ def _verdict(text: str) -> str:
         r"(?:Information|Query and Response|Response):\s*(.*?)(?=\n\s*Context:)", text, re.DOTALL
     )
     context = re.split(r"\n\s*Context:", text)[-1]
-    supported = claim and overlap(claim[-1], context) >= _ENOUGH_OVERLAP
+    said = claim[-1].rpartition("Response:")[2] if claim else ""
+    supported = overlap(said, context) >= _ENOUGH_OVERLAP
     return "YES" if supported else "NO"
 
 
@@ -204,6 +206,15 @@ def _sql(text: str) -> str:
     return f"SELECT {what} FROM {name} LIMIT 10"
 
 
+def _description(text: str) -> str:
+    return _summary(_fenced(text))
+
+
+def _sql_result(text: str) -> str:
+    found = re.findall(r"^SQL Response:\s*(.*?)\s*^Response:", text, re.DOTALL | re.MULTILINE)
+    return f"The database answers: {_line(found[-1]) if found else 'nothing'}"
+
+
 # Pieces that several forms need
 
 
@@ -223,13 +234,13 @@ def _asked(text: str) -> str:
 
 
 def _frequent(text: str, most: int) -> Sequence[str]:
-    """Return the words that occur most, the longer first among equals, one for each stem."""
+    """Return the words that occur most, the earlier first among equals, one for each stem."""
     spelled: dict[str, str] = {}
     for word in _WORD.findall(text):
         if stems(word):
             spelled.setdefault(stem(word), word.lower())
     counts = Counter(stems(text))
-    ranked = sorted(spelled, key=lambda each: (-counts[each], -len(each), each))
+    ranked = sorted(spelled, key=lambda each: -counts[each])
     return [spelled[each] for each in ranked[:most]]
 
 
@@ -269,7 +280,7 @@ _FORMATS: Sequence[tuple[re.Pattern[str], Callable[[str], str]]] = [
         (r"'ANSWER: <numbers?>'", _answer_number),
         (r"Doc: 9, Relevance: 7", _relevance),
         (r"the choices above and not prior knowledge", _choices),
-        (r"YES or NO|either YES/\s*NO", _verdict),
+        (r"YES or NO|[Ee]ither YES/\s*NO", _verdict),
         (r"in a line with only the score", _score),
         (r"'\[\[A\]\]' if assistant A is better", _pairwise),
         (r"(?:<Standalone question>|Standalone question:)", _standalone),
@@ -277,6 +288,8 @@ _FORMATS: Sequence[tuple[re.Pattern[str], Callable[[str], str]]] = [
         (r"list of relevant sub-questions", _sub_questions),
         (r"\(subject, predicate, object\)|\(entity1, relation, entity2\)", _triplets),
         (r"SQLQuery:\s*\Z", _sql),
+        (r"synthesize a response from the query results", _sql_result),
+        (r"Describe what the provided text is about", _description),
         (r"Title:\s*\Z", _title),
         (r"Keywords:\s*\Z", _bare_keywords),
         (r"questions this context can provide", _questions),

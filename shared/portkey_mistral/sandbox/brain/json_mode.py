@@ -18,6 +18,8 @@ _QUOTED_KEY = re.compile(r"[\"'`\u2018“]([A-Za-z_][\w-]*)[\"'`\u2019”]")
 _LISTED_KEYS = re.compile(
     r"\b(?:keys|fields|properties|attributes)\b[^\w\n]*((?:[a-z_]+(?:, | and |, and )?)+)"
 )
+# A text with more loose braces than this is code, not a prompt with an example.
+_MOST_FAILURES = 50
 _TYPES = {bool: "boolean", int: "integer", float: "number"}
 _NUMERIC = frozenset(
     stems("age year count price cost number quantity amount temperature score rating total")
@@ -75,11 +77,13 @@ def _like(value: object, name: str) -> Mapping[str, Any]:
 def _objects(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the JSON objects that stand in a text, outermost only."""
     start = text.find("{")
-    while start >= 0:
+    failures = 0
+    while start >= 0 and failures < _MOST_FAILURES:
         end = _closing(text, start)
         try:
             value = from_json(text[start : end + 1])
         except ValueError:
+            failures += 1
             start = text.find("{", start + 1)
             continue
         if isinstance(value, dict):
@@ -105,7 +109,9 @@ def _closing(text: str, start: int) -> int:
 
 
 def _without_keys(text: str) -> str:
-    """Leave out the sentences that speak of JSON and its keys, unless nothing else is said."""
+    """Leave out examples and the sentences that speak of JSON and its keys, unless that is all."""
+    for example, _ in _objects(text):
+        text = text.replace(example, "")
     kept = [each for each in sentences(text) if not re.search(r"\bJSON\b|\bkeys?\b", each)]
     return "\n".join(kept) or text
 

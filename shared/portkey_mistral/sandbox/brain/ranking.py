@@ -17,6 +17,7 @@ _QUANTITY = re.compile(
     r"\b(?:how (?:many|much|long|old|big|large|far|fast)|cost|price|when|year|date|window|number)\b",
     re.IGNORECASE,
 )
+_HOW = re.compile(r"\bhow (?:large|big|long|old|far|fast|much|many)\b", re.IGNORECASE)
 _BACKGROUND = 0.4
 _MOST = 3
 # A further sentence has to bring this part of the question's weight.
@@ -39,7 +40,7 @@ def best_sentences(question: str, context: str, *, most: int = _MOST) -> Sequenc
     The first is the best; each further one has to cover words of the question that are still open.
     """
     candidates = _candidates(context)
-    wanted = frozenset(stems(question))
+    wanted = frozenset(stems(_HOW.sub(" ", question)))
     weights = _weights(candidates, wanted)
     chosen: list[_Candidate] = []
     open_words = frozenset(word for word in wanted if word in weights)

@@ -16,9 +16,9 @@ _CONTEXTS = (
     re.compile(
         r"<(?P<tag>context|documents?|passages?|sources?|text)>(.*?)</(?P=tag)>", re.DOTALL | re.IGNORECASE
     ),
-    re.compile(r"^[^\n]*?\bcontext\b[^\n]{0,40}:[^\S\n]*\n?(.*?)" + _END, re.DOTALL | re.IGNORECASE | re.MULTILINE),
+    re.compile(r"^[^\n]*?\bcontext\b[^\n]{0,40}?:[^\S\n]*\n?(.*?)" + _END, re.DOTALL | re.IGNORECASE | re.MULTILINE),
     re.compile(
-        r"^[^\n]*\b(?:documents?|passages?|sources?|excerpts?|facts|notes|information|text)\b[^\n]{0,60}:"
+        r"^[^\n]*\b(?:documents?|passages?|sources?|excerpts?|facts|notes|information|text)\b[^\n]{0,60}?:"
         r"[^\S\n]*\n?(.*?)" + _END,
         re.DOTALL | re.IGNORECASE | re.MULTILINE,
     ),

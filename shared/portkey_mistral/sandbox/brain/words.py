@@ -52,6 +52,7 @@ _SAME_MEANING = (
     "image picture photo vision",
     "retire retired retirement deprecated",
     "search lookup find",
+    "document documentation docs doc page",
 )
 
 

@@ -138,6 +138,8 @@ def _verdicts(
     guardrails: Sequence[GuardrailConfig], messages: Sequence[Message]
 ) -> Sequence[Mapping[str, Any]]:
     """Judge what the user said last; a guardrail that blocks raises."""
+    if not guardrails:
+        return ()
     said = next((message for message in reversed(messages) if message.role == "user"), messages[-1])
     found = moderation.scores(said.model_dump_json(include={"content"}))
     verdicts = [
