@@ -26,19 +26,19 @@ def test_a_breaker_opens_cools_and_probes() -> None:
     state: State = MemoryState(clock=clock)
     assert state.local
     assert state.open_targets(["a", "b"]) == frozenset()
-    assert state.admit("a", clock.now)
+    assert state.admit("a", ONE, clock.now)
     state.record("a", ONE, outcome_of(503, clock.now))
     assert state.open_targets(["a", "b"]) == {"a"}
-    assert not state.admit("a", clock.now)
+    assert not state.admit("a", ONE, clock.now)
 
     clock.now = 110.0
     assert state.open_targets(["a"]) == frozenset()
-    assert state.admit("a", clock.now)
+    assert state.admit("a", ONE, clock.now)
     assert state.open_targets(["a"]) == {"a"}
-    assert not state.admit("a", clock.now)
+    assert not state.admit("a", ONE, clock.now)
     state.record("a", ONE, outcome_of(200, clock.now))
     assert state.open_targets(["a"]) == frozenset()
-    assert state.admit("a", clock.now)
+    assert state.admit("a", ONE, clock.now)
 
 
 def test_one_probe_among_many_threads() -> None:
@@ -48,7 +48,7 @@ def test_one_probe_among_many_threads() -> None:
 
     def ask(_: int) -> bool:
         together.wait()
-        return state.admit("a", 100.0)
+        return state.admit("a", ONE, 100.0)
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(ask, range(8))) == 1
@@ -98,9 +98,9 @@ def test_a_url_is_one_store_in_this_process() -> None:
     assert connect("memory:one") is not connect("memory:two")
 
 
-@pytest.mark.parametrize("url", ["redis://:secret@host/0", "memory", "", "file:/x"])
+@pytest.mark.parametrize("url", ["http://:secret@host/0", "memory", "", "secret", "file:/x"])
 def test_other_urls_are_refused_without_being_shown(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="'memory:' or 'memory:NAME'") as caught:
+    with pytest.raises(ConfigurationError, match="state must be 'memory:'") as caught:
         connect(url)
     assert "secret" not in str(caught.value)
 

@@ -57,9 +57,7 @@ def sync_client(wiring: Wiring, scheme: str) -> httpx.Client:
         with _lock:
             client = _sync_clients.get(key)
             if client is None:
-                client = _sync_clients[key] = httpx.Client(
-                    **_arguments(wiring, scheme, is_async=False)
-                )
+                client = _sync_clients[key] = _new_client(wiring, scheme)
     return client
 
 
@@ -71,7 +69,7 @@ def async_client(wiring: Wiring, scheme: str) -> httpx.AsyncClient:
     key = _key(wiring, scheme)
     client = pools.clients.get(key)
     if client is None:
-        client = httpx.AsyncClient(**_arguments(wiring, scheme, is_async=True))
+        client = _new_async_client(wiring, scheme)
         pools.clients[key] = client
         pools.closers.append(_prime(_closing(client)))
     return client
@@ -80,10 +78,11 @@ def async_client(wiring: Wiring, scheme: str) -> httpx.AsyncClient:
 def _pools(loop: asyncio.AbstractEventLoop) -> _LoopPools:
     pools = _loops.get(loop)
     if pools is None:
-        # A pool refers to its loop, so a loop that ended without `shutdown_asyncgens` would never be freed.
-        for dead in [known for known in _loops if known.is_closed()]:
-            del _loops[dead]
-        pools = _loops[loop] = _LoopPools()
+        with _lock:  # other threads may run loops of their own
+            # A pool refers to its loop, so a loop that ended without `shutdown_asyncgens` is never freed.
+            for dead in [known for known in _loops if known.is_closed()]:
+                del _loops[dead]
+            pools = _loops[loop] = _LoopPools()
     return pools
 
 
@@ -93,18 +92,34 @@ def _key(wiring: Wiring, scheme: str) -> tuple[object, ...]:
     return (wiring.proxy, wiring.ssl_context)
 
 
-def _arguments(wiring: Wiring, scheme: str, *, is_async: bool) -> dict[str, Any]:
-    # Pools are shared by all keys of a process: a cookie set for one must never travel with another.
-    shared: dict[str, Any] = {"cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[]))}
+def _new_client(wiring: Wiring, scheme: str) -> httpx.Client:
     if scheme == "sandbox":
-        from portkey_mistral.sandbox.transport import AsyncSandboxTransport, SandboxTransport
+        from portkey_mistral.sandbox.transport import SandboxTransport
 
-        return shared | {"transport": AsyncSandboxTransport() if is_async else SandboxTransport()}
-    return shared | {
+        return httpx.Client(transport=SandboxTransport(), cookies=_no_cookies())
+    return httpx.Client(**_stock(wiring))
+
+
+def _new_async_client(wiring: Wiring, scheme: str) -> httpx.AsyncClient:
+    if scheme == "sandbox":
+        from portkey_mistral.sandbox.transport import AsyncSandboxTransport
+
+        return httpx.AsyncClient(transport=AsyncSandboxTransport(), cookies=_no_cookies())
+    return httpx.AsyncClient(**_stock(wiring))
+
+
+def _stock(wiring: Wiring) -> dict[str, Any]:
+    return {
+        "cookies": _no_cookies(),
         "verify": wiring.ssl_context or _default_ssl_context(),
         "proxy": wiring.proxy,
         "limits": _LIMITS,
     }
+
+
+def _no_cookies() -> CookieJar:
+    # Pools are shared by all keys of a process: a cookie set for one must never travel with another.
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
 @lru_cache(maxsize=1)
@@ -141,4 +156,5 @@ def _renew_lock() -> None:
 
 
 atexit.register(_close_all)
-os.register_at_fork(after_in_child=_renew_lock)
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_renew_lock)

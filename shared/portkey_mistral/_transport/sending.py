@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 
 from portkey_mistral._engine.outcomes import Attempt
 from portkey_mistral._transport.call import Call, Sending
+from portkey_mistral._transport.cancelling import UncutClosing, reclaim
 from portkey_mistral._transport.connections import async_client, sync_client
 
-__all__ = ["aopen_response", "open_response"]
+__all__ = ["AsyncResponse", "open_response"]
 
 
 @contextmanager
@@ -30,20 +31,36 @@ def open_response(call: Call[Any], attempt: Attempt, sending: Sending) -> Iterat
         response.close()
 
 
-@asynccontextmanager
-async def aopen_response(
-    call: Call[Any], attempt: Attempt, sending: Sending
-) -> AsyncIterator[httpx.Response]:
-    """The async twin of `open_response`."""
-    client = async_client(call.wiring, _scheme(sending))
-    request = _request(client, call, attempt, sending)
-    async with asyncio.timeout(_until_headers(call, attempt)):
-        response = await client.send(request, stream=True, follow_redirects=False)
-    try:
+class AsyncResponse:
+    """The async twin of `open_response`.
+
+    A class, not a generator: at the end of a loop asyncio closes all async generators at once, and one that
+    is being closed by another would complain.
+    """
+
+    def __init__(self, call: Call[Any], attempt: Attempt, sending: Sending) -> None:
+        self._call, self._attempt, self._sending = call, attempt, sending
+        self._response: httpx.Response | None = None
+
+    async def __aenter__(self) -> httpx.Response:
+        call, attempt = self._call, self._attempt
+        client = async_client(call.wiring, _scheme(self._sending))
+        request = _request(client, call, attempt, self._sending)
+        async with asyncio.timeout(_until_headers(call, attempt)):
+            try:
+                response = await client.send(request, stream=True, follow_redirects=False)
+            except asyncio.CancelledError:
+                await reclaim(client)
+                raise
+        if isinstance(response.stream, httpx.AsyncByteStream):
+            response.stream = UncutClosing(response.stream)
+        self._response = response
         _relax(request, call)
-        yield response
-    finally:
-        await response.aclose()
+        return response
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._response is not None:
+            await self._response.aclose()
 
 
 def _scheme(sending: Sending) -> str:
@@ -86,11 +103,11 @@ def _until_headers(call: Call[Any], attempt: Attempt) -> float | None:
 
 
 def _relax(request: httpx.Request, call: Call[Any]) -> None:
-    """Go over to the limits that hold for the body; httpx looks them up again when it reads."""
-    limits = call.limits
-    request.extensions["timeout"]["read"] = (
-        limits.timeout.read if limits.idle is None else limits.idle
-    )
+    """Go over to the limit that holds for the body; httpx looks it up again when it reads.
+
+    The other limits of a stream change on the way, so a `Watchdog` keeps them.
+    """
+    request.extensions["timeout"]["read"] = call.limits.timeout.read
 
 
 def _shorter(mine: float | None, limit: float) -> float:

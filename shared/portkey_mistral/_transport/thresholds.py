@@ -58,8 +58,9 @@ def prepare(call: Call[T], attempt: Attempt, so_far: str = "") -> Sending | Sett
     `so_far` is the text that a cut attempt gave, for this one to continue.
     """
     now = time.monotonic()
-    key = call.breaker_keys.get(attempt.path)
-    if key is not None and not attempt.forced and not call.state.admit(key, now):
+    if so_far and (reason := _unable(call, attempt)):
+        return Settled(attempt, Verdict(Skipped(now, reason)), now)
+    if not _admitted(call, attempt, now):
         return Settled(attempt, Verdict(Skipped(now, "its circuit breaker is open")), now)
     try:
         sending = call.say(attempt, so_far)
@@ -85,6 +86,17 @@ def settle(call: Call[T], settled: Settled[T], body: bytes) -> None:
             body,
             None if lifetime is None else time.time() + lifetime,
         )
+
+
+def _admitted(call: Call[Any], attempt: Attempt, now: float) -> bool:
+    key, breaker = call.breaker_keys.get(attempt.path), attempt.target.breaker
+    if key is None or breaker is None or attempt.forced:
+        return True
+    return call.state.admit(key, breaker, now)
+
+
+def _unable(call: Call[Any], attempt: Attempt) -> str | None:
+    return call.resumption.unable(attempt) if call.resumption is not None else None
 
 
 def _cached(call: Call[T], attempt: Attempt, sending: Sending) -> T | None:

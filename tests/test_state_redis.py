@@ -1,0 +1,538 @@
+"""The shared state on a real Redis, among real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import random
+import re
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from driving import outcome_of
+from kinds import KINDS, STREAMED, Kind, ask
+from portkey_mistral import Client, ConfigurationError, SharedStateWarning
+from portkey_mistral.config import Breaker
+from portkey_mistral.sandbox import Sandbox, get, reset
+from portkey_mistral.state import MemoryState, State, connect
+from portkey_mistral.state.outage import Outage
+from portkey_mistral.state.redis import RedisState
+from redis_server import RedisServer, free_port
+from state_worker import admitted_at, call, record
+
+# A Redis server is no package of Python's: where there is none, only `make test-all` asks for it.
+pytestmark = pytest.mark.full
+
+ALL = [*KINDS, *STREAMED]
+ONE = Breaker(failure_threshold=1, cooldown_interval=0.2)
+EAST, WEST = "config.targets[0]", "config.targets[1]"
+SECRET = "a-key-that-nobody-may-see"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def mortal(tmp_path: Path) -> Iterator[RedisServer]:
+    """A server of this test alone, to be ended in the middle."""
+    with RedisServer(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def clean(server: RedisServer) -> RedisServer:
+    with server.client() as client:
+        client.flushall()
+    return server
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[list[ProcessPoolExecutor]]:
+    """Four other processes, each for itself."""
+    with ExitStack() as stack:
+        others = [
+            stack.enter_context(ProcessPoolExecutor(1, mp_context=get_context("spawn")))
+            for _ in range(4)
+        ]
+        for started in [each.submit(record, "memory:", "k", ONE, []) for each in others]:
+            started.result()
+        yield others
+
+
+@pytest.fixture(autouse=True)
+def _fresh_sandboxes() -> None:
+    reset()
+
+
+def config(name: str, root: str = "sandbox:", **breaker: object) -> dict[str, object]:
+    """East, whose breaker opens at the third failure, then west. `name` keeps tests apart."""
+    rules = {"failure_threshold": 3, "cooldown_interval": 60_000} | breaker
+    return {
+        "strategy": {"mode": "fallback"},
+        "targets": [
+            {"api_key": f"{SECRET}-{name}", "custom_host": f"{root}east", "cb_config": rules},
+            {"api_key": f"{SECRET}-{name}", "custom_host": f"{root}west"},
+        ],
+    }
+
+
+def cached(name: str, **cache: object) -> dict[str, object]:
+    return {"api_key": f"{SECRET}-{name}", "cache": {"mode": "simple"} | cache}
+
+
+def client(server: RedisServer, portkey_config: object, **fields: object) -> Client:
+    known = {"base_url": "sandbox:", "state": server.url(), "portkey_config": portkey_config}
+    return Client(**(known | fields))
+
+
+def attempts(answer: object) -> list[tuple[str, int | None]]:
+    return [(a.path, a.status) for a in answer.info.attempts]  # type: ignore[attr-defined]
+
+
+# --- among processes -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_one_process_sees_the_failures_and_the_other_stops_sending(
+    kind: Kind,
+    clean: RedisServer,
+    processes: list[ProcessPoolExecutor],
+    mistral_sandbox_url: str,
+) -> None:
+    root = mistral_sandbox_url.removesuffix("/v1") + "/s/"
+    document = config(kind.name, root)
+    for target in document["targets"]:  # type: ignore[attr-defined]
+        target["custom_host"] += "/v1"
+    settings = {"base_url": mistral_sandbox_url, "api_key": "k", "state": clean.url()}
+    settings["portkey_config"] = document
+    get("east").fail(503, times=None)
+    one, other = processes[:2]
+
+    seen = one.submit(call, kind.name, settings, ["a", "b", "c", "d"]).result()
+    assert [tried for _, _, tried in seen] == [
+        [(EAST, 503), (WEST, 200)],
+        [(EAST, 503), (WEST, 200)],
+        [(EAST, 503), (WEST, 200)],
+        [(WEST, 200)],
+    ]
+    told = other.submit(call, kind.name, settings, ["e", "f"]).result()
+    assert [tried for _, _, tried in told] == [[(WEST, 200)], [(WEST, 200)]]
+    assert (len(get("east").requests), len(get("west").requests)) == (3, 6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_one_process_paid_for_the_other_gets_from_the_cache(
+    kind: Kind,
+    clean: RedisServer,
+    processes: list[ProcessPoolExecutor],
+    mistral_sandbox: Sandbox,
+    mistral_sandbox_url: str,
+) -> None:
+    settings = {
+        "base_url": mistral_sandbox_url,
+        "state": clean.url(),
+        "portkey_config": cached(kind.name, max_age=60),
+    }
+    one, other = processes[:2]
+    ((paid, fresh, _),) = one.submit(call, kind.name, settings, ["Grüße an 北京 🎉"]).result()
+    ((got, again, _),) = other.submit(call, kind.name, settings, ["Grüße an 北京 🎉"]).result()
+    assert (got, fresh, again) == (paid, False, True)
+    assert len(mistral_sandbox.requests) == 1
+
+
+def test_a_cooled_breaker_lets_one_prober_through_among_all_processes(
+    clean: RedisServer, processes: list[ProcessPoolExecutor]
+) -> None:
+    breaker = Breaker(failure_threshold=1, cooldown_interval=1.0)
+    for key in "abc":
+        record(clean.url(), key, breaker, [503])
+        instant = time.time() + 1.2
+        asked = [e.submit(admitted_at, clean.url(), key, breaker, instant) for e in processes]
+        assert sum(answer.result() for answer in asked) == 1
+
+
+def test_no_outcome_is_lost_however_many_tell_of_one_target(
+    clean: RedisServer, processes: list[ProcessPoolExecutor]
+) -> None:
+    patient = Breaker(failure_threshold=10_000, cooldown_interval=600.0)
+    told = [each.submit(record, clean.url(), "k", patient, [200, 503] * 50) for each in processes]
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(lambda _: record(clean.url(), "k", patient, [503] * 10), range(16)))
+    for each in told:
+        each.result()
+    with clean.client() as redis:
+        (name,) = redis.keys()
+        _, requests, failures, *_ = re.findall(rb"[\w.]+", redis.get(name))
+    assert (int(requests), int(failures)) == (4 * 100 + 160, 4 * 50 + 160)
+
+
+def test_a_machine_that_was_started_at_another_time_reads_the_same_breaker(
+    clean: RedisServer,
+) -> None:
+    def elsewhere() -> float:
+        return time.monotonic() - 1e6
+
+    here, there = RedisState(clean.url()), RedisState(clean.url(), clock=elsewhere)
+    there.record("k", ONE, outcome_of(503, elsewhere()))
+    assert here.open_targets(["k"]) == there.open_targets(["k"]) == {"k"}
+    assert not here.admit("k", ONE, time.monotonic())
+    time.sleep(0.25)
+    assert here.open_targets(["k"]) == there.open_targets(["k"]) == frozenset()
+    assert there.admit("k", ONE, elsewhere())
+    assert not here.admit("k", ONE, time.monotonic())
+    there.record("k", ONE, outcome_of(200, elsewhere()))
+    assert here.admit("k", ONE, time.monotonic())
+    here.close()
+    there.close()
+
+
+def test_a_breaker_does_not_stay_open_because_the_servers_clock_was_set_back(
+    clean: RedisServer,
+) -> None:
+    state = RedisState(clean.url())
+    state.record("k", ONE, outcome_of(503, time.monotonic() + 3600))
+    assert state.open_targets(["k"]) == frozenset()
+    assert state.admit("k", ONE, time.monotonic())
+    assert not state.admit("k", ONE, time.monotonic())
+    state.record("k", ONE, outcome_of(200, time.monotonic()))
+    assert state.admit("k", ONE, time.monotonic())
+    state.close()
+
+
+@pytest.mark.parametrize("found", [b"", b"{", b"[]", b'["AJAR",0,0,0,0,1]', b'["OPEN",0,0,"",0,1]'])
+def test_what_cannot_be_read_is_a_fresh_breaker(found: bytes, clean: RedisServer) -> None:
+    state = RedisState(clean.url())
+    state.record("k", ONE, outcome_of(503, time.monotonic()))
+    with clean.client() as redis:
+        (name,) = redis.keys()
+        redis.set(name, found)
+    assert state.open_targets(["k"]) == frozenset()
+    assert state.admit("k", ONE, time.monotonic())
+    state.record("k", ONE, outcome_of(503, time.monotonic()))
+    assert state.open_targets(["k"]) == {"k"}
+    state.close()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_it_decides_as_the_state_in_memory_does(seed: int, clean: RedisServer) -> None:
+    dice = random.Random(seed)
+    breaker = Breaker(
+        failure_threshold=dice.choice([None, 2]),
+        failure_threshold_percentage=60,
+        minimum_requests=4,
+        cooldown_interval=3600.0,
+    )
+    shared, own = RedisState(clean.url()), MemoryState()
+    for _ in range(60):
+        key, now = dice.choice("ab"), time.monotonic()
+        assert shared.admit(key, breaker, now) == own.admit(key, breaker, now)
+        outcome = outcome_of(dice.choice([200, 200, 503, "reset", "skip", "commit", "cut"]), now)
+        shared.record(key, breaker, outcome)
+        own.record(key, breaker, outcome)
+        assert shared.open_targets(["a", "b", "c"]) == own.open_targets(["a", "b", "c"])
+    shared.close()
+
+
+# --- the cache -------------------------------------------------------------------------------------
+
+
+def test_an_answer_is_kept_until_it_expires(clean: RedisServer) -> None:
+    one, other = RedisState(clean.url()), RedisState(clean.url())
+    now = time.time()
+    one.remember("short", b"\x00\xff", now + 0.2)
+    one.remember("long", b"x", None)
+    one.remember("never", b"x", now - 1)
+    assert other.cached("short", now) == b"\x00\xff"
+    assert other.cached("never", now) is None
+    time.sleep(0.25)
+    assert other.cached("short", time.time()) is None
+    assert other.cached("long", time.time()) == b"x"
+    with clean.client() as redis:
+        (name,) = redis.keys()
+        assert 0 < redis.ttl(name) <= 7 * 24 * 3600
+    one.close()
+    other.close()
+
+
+def test_a_very_large_answer_stays_in_its_process(clean: RedisServer) -> None:
+    one, other = RedisState(clean.url()), RedisState(clean.url())
+    one.remember("k", b"x" * 2_000_000, None)
+    assert one.cached("k", time.time()) == b"x" * 2_000_000
+    assert other.cached("k", time.time()) is None
+    one.close()
+    other.close()
+
+
+# --- when Redis goes away ----------------------------------------------------------------------------
+
+
+def outages(caught: list[warnings.WarningMessage]) -> list[str]:
+    return [str(each.message) for each in caught if each.category is SharedStateWarning]
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_redis_may_go_away_and_come_back(kind: Kind, mortal: RedisServer) -> None:
+    mine = client(mortal, config(kind.name))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert attempts(kind.run(mine, ask("one"), None)) == [(EAST, 200)]
+        assert outages(caught) == []
+
+        mortal.kill()
+        get("east").fail(503, times=None)
+        tried = [attempts(kind.run(mine, ask(f"away {n}"), None)) for n in range(6)]
+        assert tried == [[(EAST, 503), (WEST, 200)]] * 3 + [[(WEST, 200)]] * 3
+        (text,) = outages(caught)
+        assert f"redis://127.0.0.1:{mortal.port}/0" in text
+
+        mortal.start()
+        get("east").reset()
+        with mortal.client() as redis:
+            while not redis.keys():
+                time.sleep(0.1)
+                back = kind.run(mine, ask("back"), None)
+        assert attempts(back) == [(EAST, 200)]
+        assert len(outages(caught)) == 1
+
+
+def test_a_redis_that_hangs_costs_one_call_a_moment(mortal: RedisServer) -> None:
+    mine = client(mortal, config("hangs"), state=mortal.url(query="socket_timeout=0.05"))
+    mine.chat(ask("one"))
+    mortal.freeze()
+    started = time.monotonic()
+    with pytest.warns(SharedStateWarning, match="Timeout"):
+        assert mine.chat(ask("two")).text
+    assert 0.05 <= time.monotonic() - started < 1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for n in range(5):
+            assert mine.chat(ask(f"more {n}")).text
+    assert time.monotonic() - started < 2.0
+    mortal.thaw()
+
+
+def test_an_outage_is_told_once_and_one_caller_at_a_time_tries_again() -> None:
+    now = 100.0
+    outage = Outage("redis://host/0", clock=lambda: now)
+    assert outage.may_try()
+    with pytest.warns(SharedStateWarning, match=r"redis://host/0 cannot be used \(refused\)"):
+        outage.failed("refused", asked=now)
+    tried = []
+    for quarter in range(4 * 60):
+        now = 100.0 + quarter / 4
+        if outage.may_try():
+            assert not outage.may_try()
+            tried.append(now - 100.0)
+            outage.failed("refused", asked=now)
+    assert tried == [1.0, 3.0, 7.0, 15.0, 31.0]
+
+    outage.answered()
+    assert outage.may_try()
+    outage.failed("asked before it was back", asked=now - 1)
+    assert outage.may_try()
+    now += 1
+    with pytest.warns(SharedStateWarning):
+        outage.failed("refused", asked=now)
+
+
+def test_a_crowd_is_warned_once(mortal: RedisServer) -> None:
+    mine = client(mortal, config("crowd"))
+    mine.chat(ask("one"))
+    mortal.kill()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with ThreadPoolExecutor(16) as threads:
+            answers = list(threads.map(lambda n: mine.chat(ask(f"{n}")).text, range(64)))
+
+        async def ask_all() -> list[str]:
+            return [
+                answer.text
+                for answer in await asyncio.gather(*(mine.achat(ask(f"{n}")) for n in range(64)))
+            ]
+
+        answers += asyncio.run(ask_all())
+    assert all(answers)
+    assert len(answers) == 128
+    assert len(outages(caught)) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_redis_that_never_was_there(kind: Kind, tmp_path: Path) -> None:
+    nowhere = RedisServer(tmp_path)
+    mine = client(nowhere, cached("nowhere", max_age=60))
+    with pytest.warns(SharedStateWarning) as caught:
+        first, second = (kind.run(mine, ask("one"), None) for _ in range(2))
+    assert len(caught) == 1
+    assert (first.info.cache_status, second.info.cache_status) == (None, "HIT")
+
+
+def test_who_neither_counts_nor_caches_asks_nobody(tmp_path: Path) -> None:
+    plain = {"strategy": {"mode": "fallback"}, "targets": [{"api_key": "k"}, {"api_key": "k"}]}
+    assert client(RedisServer(tmp_path), plain).chat(ask("no warning")).text
+
+
+# --- secrets ----------------------------------------------------------------------------------------
+
+
+def test_redis_is_told_no_secret(clean: RedisServer) -> None:
+    document = config("told")
+    document["cache"] = {"mode": "simple"}
+    client(clean, document).chat(ask("one"))
+    with clean.client() as redis:
+        names = redis.keys()
+        stored = b"".join([*names, *(redis.get(name) for name in names)])
+    assert sorted(name.split(b":")[2] for name in names) == [b"answer", b"breaker"]
+    for name in names:
+        assert re.fullmatch(rb"portkey-mistral:1:\w+:[0-9a-f]{32,}(:config[\w.\[\]]*)?", name)
+    assert SECRET.encode() not in stored
+
+
+@pytest.mark.parametrize("password", ["right-horse", "wrong-horse"])
+def test_a_password_is_used_and_never_shown(password: str, tmp_path: Path) -> None:
+    with RedisServer(tmp_path, requirepass="right-horse") as guarded:
+        url = guarded.url(password=password)
+        mine = client(guarded, config(password), state=url)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert mine.chat(ask("one")).text
+        with guarded.client(password="right-horse") as redis:
+            assert len(redis.keys()) == (password == "right-horse")
+    assert len(outages(caught)) == (password == "wrong-horse")
+    settings = mine.settings
+    shown = [settings, settings.model_dump(), settings.model_dump_json(), mine, connect(url)]
+    assert "-horse" not in repr([*shown, *outages(caught)])
+
+
+def test_a_password_that_the_server_repeats_is_blotted_out(tmp_path: Path) -> None:
+    """A server that does not know a command quotes it with its arguments."""
+    conf = tmp_path / "redis.conf"
+    conf.write_text('rename-command AUTH ""\nrename-command HELLO ""\n')
+    with RedisServer(tmp_path, conf=conf) as strange:
+        state = RedisState(strange.url(password="pass%2Fw0rd"))
+        with pytest.warns(SharedStateWarning, match="unknown command") as caught:
+            assert state.admit("k", ONE, 0.0)
+        state.close()
+    assert "w0rd" not in str(caught[0].message)
+
+
+def test_tls_checks_whom_it_talks_to(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+    names = [
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-keyout",
+        str(key),
+        "-out",
+        str(certificate),
+    ]
+    subprocess.run([*command, *names], check=True, capture_output=True)
+    options = {"tls-port": str(free_port()), "tls-auth-clients": "no"}
+    options |= {"tls-key-file": str(key), "tls-cert-file": str(certificate)}
+    with RedisServer(tmp_path, **options):
+        url = f"rediss://127.0.0.1:{options['tls-port']}/0?socket_timeout=5"
+        known, stranger = RedisState(f"{url}&ssl_ca_certs={certificate}"), RedisState(url)
+        known.remember("k", b"v", None)
+        assert known.cached("k", 0.0) == b"v"
+        with pytest.warns(SharedStateWarning, match="CERTIFICATE_VERIFY_FAILED"):
+            assert stranger.cached("k", 0.0) is None
+        known.close()
+        stranger.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:pass-word@host:no-port/0",
+        "redis://:pass-word@host/0?unknown_option=1",
+        "redis://:pass-word@host/0?socket_timeout=long",
+        "rediss://:pass-word@host/0?ssl_cert_reqs=perhaps",
+        "redis://:pass-word@[half/0",
+    ],
+)
+def test_a_wrong_url_is_told_at_construction_without_the_password(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="is no Redis URL") as caught:
+        Client(base_url="sandbox:", state=url)
+    assert "pass-word" not in f"{caught.value!r}{caught.value.__cause__!r}"
+
+
+def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(ConfigurationError, match=r"portkey-mistral\[redis\]") as caught:
+        Client(base_url="sandbox:", state="redis://:pass-word@another.example/0")
+    assert "pass-word" not in str(caught.value)
+
+
+# --- the life of a process ------------------------------------------------------------------------------
+
+
+def test_the_environment_chooses_it(clean: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTKEY_MISTRAL_STATE", clean.url())
+    Client(base_url="sandbox:", portkey_config=config("environment")).chat(ask("one"))
+    with clean.client() as redis:
+        assert len(redis.keys()) == 1
+
+
+def test_objects_pickle_with_it(clean: RedisServer) -> None:
+    mine = client(clean, config("pickled"), state=clean.url())
+    mine.chat(ask("one"))
+    settings = pickle.loads(pickle.dumps(mine.settings))
+    assert settings.state == clean.url()
+    assert Client.from_settings(settings).chat(ask("two")).text
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
+@pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
+def test_a_fork_takes_connections_of_its_own(clean: RedisServer) -> None:
+    mine = connect(clean.url())
+    mine.remember("k", b"parent", None)
+    child = os.fork()
+    if child == 0:
+        theirs: State = connect(clean.url())
+        seen = theirs.cached("k", 0.0)
+        theirs.remember("k", b"child", None)
+        os._exit(0 if seen == b"parent" and theirs is not mine else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert mine.cached("k", 0.0) == b"child"
+
+
+def test_a_process_ends_without_leaving_anything_open(clean: RedisServer) -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from portkey_mistral import Client, ChatRequest, Message\n"
+        "mine = Client(base_url='sandbox:', state=sys.argv[1], portkey_config="
+        "{'api_key': 'k', 'cache': {'mode': 'simple'}, 'cb_config': {'failure_threshold': 1}})\n"
+        "request = ChatRequest(model='mistral-small-latest', messages=[Message.user('hi')])\n"
+        "mine.chat(request)\n"
+        "asyncio.run(mine.achat(request))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", program, clean.url()],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_closed_it_opens_again(clean: RedisServer) -> None:
+    state = RedisState(clean.url(query="client_name=closing"))
+    state.remember("k", b"v", None)
+    state.close()
+    with clean.client() as redis:
+        assert "closing" not in [each["name"] for each in redis.client_list()]
+    assert state.cached("k", 0.0) == b"v"
+    state.close()
