@@ -13,9 +13,9 @@ from portkey_mistral._transport.call import Sending
 from portkey_mistral._wire.direct import direct_request
 from portkey_mistral._wire.gateway import GatewayOptions, gateway_request, lost_at
 from portkey_mistral._wire.http import HTTPRequest
-from portkey_mistral._wire.prefix import continued
-from portkey_mistral.config import Target
-from portkey_mistral.exceptions import CapabilityError, ConfigurationError
+from portkey_mistral._wire.prefix import continued, obstacle, shortened
+from portkey_mistral.config import Config, Target
+from portkey_mistral.exceptions import ConfigurationError
 from portkey_mistral.requests import Operation
 
 __all__ = ["DirectSpeech", "GatewaySpeech", "Speech"]
@@ -24,9 +24,13 @@ _MISTRAL = "mistral-ai"
 
 
 class Speech(Protocol):
-    """`so_far` is the text of a cut attempt, which this one has to continue."""
+    """`so_far` is the text of a cut attempt, which this one has to continue; see `Resumption`."""
 
     def say(self, attempt: Attempt, so_far: str) -> Sending: ...
+
+    def unfit(self, attempt: Attempt) -> str | None: ...
+
+    def unable(self, attempt: Attempt) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +50,14 @@ class DirectSpeech:
         model = _model(self.body, target)
         if target.provider == _MISTRAL and model is not None:
             models.check_capabilities(model, self.needs)
-        elif so_far:
-            raise CapabilityError(
-                f"{attempt.path}: only Mistral can continue an answer that was cut, not {target.provider}."
-            )
+        body, prefix = self.body, ""
+        if so_far:
+            longer = continued(self.body, so_far)
+            body, prefix = longer.body, longer.prefix
+            overrides = shortened(target.override_params, so_far)
+            target = dataclasses.replace(target, override_params=overrides)
         request = direct_request(
-            continued(self.body, so_far) if so_far else self.body,
+            body,
             target,
             self.operation,
             stream=self.stream,
@@ -62,7 +68,15 @@ class DirectSpeech:
         if request.url.startswith("sandbox:"):
             request = _to_sandbox(request)
         _demand_key(request, attempt.path)
-        return Sending(request, target.provider, model)
+        return Sending(request, target.provider, model, prefix=prefix)
+
+    def unfit(self, attempt: Attempt) -> str | None:
+        return obstacle(self.body, attempt.target.override_params)
+
+    def unable(self, attempt: Attempt) -> str | None:
+        if attempt.target.provider != _MISTRAL:
+            return f"only Mistral can continue an answer, not {attempt.target.provider}"
+        return self.unfit(attempt)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,21 +89,56 @@ class GatewaySpeech:
     needs: frozenset[str]
     options: GatewayOptions
 
-    def say(self, attempt: Attempt, so_far: str) -> Sending:  # noqa: ARG002  as the protocol has it
+    def say(self, attempt: Attempt, so_far: str) -> Sending:  # noqa: ARG002  the gateway picks the target
         model = self.body.get("model")
         if self.options.config is None and model is not None:
             models.check_capabilities(model, self.needs)
-        body = continued(self.body, so_far) if so_far else self.body
-        request, lane = gateway_request(
-            body, self.operation, stream=self.stream, options=self.options
-        )
+        body, options, prefix = self.body, self.options, ""
+        if so_far:
+            longer = continued(self.body, so_far)
+            body, prefix = longer.body, longer.prefix
+            options = dataclasses.replace(options, config=_shortened(options.config, so_far))
+        request, lane = gateway_request(body, self.operation, stream=self.stream, options=options)
         return Sending(
             request,
-            self.options.provider,
+            options.provider,
             model,
             lane,
-            lambda path: lost_at(path, body, self.operation, self.options),
+            lambda path: lost_at(path, body, self.operation, options),
+            prefix,
         )
+
+    def unfit(self, attempt: Attempt) -> str | None:  # noqa: ARG002  same
+        config = self.options.config
+        overrides = [target.override_params for target in config.targets()] if config else []
+        return next(filter(None, (obstacle(self.body, each) for each in overrides or [{}])), None)
+
+    def unable(self, attempt: Attempt) -> str | None:
+        """Any target that the gateway may pick has to be Mistral's, and has to be seen to be."""
+        config = self.options.config
+        if config is None:
+            hidden = self.options.virtual_key is not None or self.options.provider != _MISTRAL
+        else:
+            targets = config.targets()
+            hidden = not targets or any(
+                target.virtual_key is not None or target.provider != _MISTRAL for target in targets
+            )
+        if hidden:
+            return "only Mistral can continue an answer, and the gateway may pick another provider"
+        return self.unfit(attempt)
+
+
+def _shortened(config: Config | None, so_far: str) -> Config | None:
+    return config and Config.parse(_with_shorter_overrides(config.to_dict(secrets=True), so_far))
+
+
+def _with_shorter_overrides(node: Mapping[str, Any], so_far: str) -> dict[str, Any]:
+    changed: dict[str, Any] = dict(node)
+    if "override_params" in node:
+        changed["override_params"] = shortened(node["override_params"] or {}, so_far)
+    if "targets" in node:
+        changed["targets"] = [_with_shorter_overrides(each, so_far) for each in node["targets"]]
+    return changed
 
 
 def _model(body: Mapping[str, Any], target: Target) -> str | None:

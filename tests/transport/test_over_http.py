@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import httpx
 import pytest
-from kinds import KINDS, STREAMED, Kind, ask
 
+from kinds import KINDS, STREAMED, Kind, ask
 from portkey_mistral import (
     APIConnectionError,
     APIError,
@@ -24,6 +30,34 @@ LONG = "Tell me a long story about a cat, in at least sixty words."
 
 def client(url: str, **fields: object) -> Client:
     return Client(**{"base_url": url, "api_key": "a-key", "max_retries": 0, **fields})
+
+
+@contextmanager
+def stalling(alive: bytes) -> Iterator[str]:
+    """A server that gives one event with content, and then only what keeps the connection alive."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.send_header("content-type", "text/event-stream")
+            self.end_headers()
+            choice = {"index": 0, "delta": {"content": "Hello"}, "finish_reason": None}
+            event = json.dumps({"id": "c", "model": "m", "choices": [choice]})
+            self.wfile.write(f"data: {event}\n\n".encode())
+            with suppress(OSError):
+                while not over.wait(0.05):
+                    self.wfile.write(alive)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    over = threading.Event()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        over.set()
+        server.shutdown()
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -151,3 +185,89 @@ def test_the_second_client_costs_nothing(mistral_sandbox_url: str) -> None:
     assert sync_client(Wiring(), "http") is sync_client(Wiring(), "http")
     assert second.chat(ask()).text
     assert isinstance(sync_client(Wiring(), "http"), httpx.Client)
+
+
+@pytest.mark.parametrize("kind", STREAMED)
+def test_comments_do_not_keep_a_stalled_stream_alive(kind: Kind) -> None:
+    """An event is what tells something of the answer."""
+    with stalling(b": keep-alive\n\n") as url:
+        started = time.monotonic()
+        with pytest.raises(StreamInterruptedError, match="idle_timeout"):
+            kind.run(client(url, idle_timeout=0.3), ask(), None)
+        assert time.monotonic() - started < 2
+
+
+def test_a_caller_that_takes_its_time_is_no_stall(
+    mistral_sandbox: Sandbox, mistral_sandbox_url: str
+) -> None:
+    mine = client(mistral_sandbox_url, idle_timeout=0.3)
+    mistral_sandbox.inject(Fault(event_delay=0.02))
+    with mine.stream(ask()) as stream:
+        next(stream)
+        time.sleep(0.5)
+        assert [delta.finish_reason for delta in stream][-1] == "stop"
+
+
+@pytest.mark.parametrize("kind", STREAMED)
+def test_the_deadline_ends_a_stream_that_goes_on(
+    kind: Kind, mistral_sandbox: Sandbox, mistral_sandbox_url: str
+) -> None:
+    mistral_sandbox.inject(Fault(event_delay=0.1))
+    started = time.monotonic()
+    with pytest.raises(StreamInterruptedError, match="deadline"):
+        kind.run(client(mistral_sandbox_url, deadline=0.8), ask(LONG), None)
+    assert time.monotonic() - started < 2.5
+
+
+@pytest.mark.parametrize("kind", STREAMED)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(cut_after=6),
+        Fault(cut_after=6, clean_cut=True),
+        Fault(garble_after=6),
+        Fault(stall_after=6, stall_seconds=30),
+    ],
+)
+def test_a_broken_stream_is_resumed(
+    kind: Kind, fault: Fault, mistral_sandbox: Sandbox, mistral_sandbox_url: str
+) -> None:
+    mine = client(mistral_sandbox_url, on_interrupt="resume", idle_timeout=0.5)
+    whole = mine.chat(ask(LONG)).text
+    mistral_sandbox.inject(fault)
+    answer = kind.run(mine, ask(LONG), None)
+    assert (answer.text, answer.finish_reason) == (whole, "stop")
+
+
+class _Proxy(BaseHTTPRequestHandler):
+    """A proxy that answers everything by itself, and remembers what it was asked for."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        self.asked.append(self.path)
+        self.rfile.read(int(self.headers["content-length"]))
+        body = b'{"model": "m", "choices": [{"message": {"content": "by proxy"}}]}'
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_proxy_is_used(kind: Kind) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Proxy) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            proxy = f"http://127.0.0.1:{server.server_port}"
+            answer = kind.run(client("http://llm.example", proxy=proxy), ask(), None)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert answer.text == "by proxy"
+    assert _Proxy.asked[-1] == "http://llm.example/v1/chat/completions"

@@ -1,4 +1,6 @@
-from portkey_mistral._wire.prefix import continued
+import pytest
+
+from portkey_mistral._wire.prefix import continued, obstacle, shortened
 
 ASK = {"role": "user", "content": "q"}
 
@@ -9,7 +11,8 @@ def prefix(text):
 
 def test_the_text_so_far_becomes_the_prefix():
     body = {"model": "m", "messages": [ASK]}
-    assert continued(body, "Half") == {"model": "m", "messages": [ASK, prefix("Half")]}
+    assert continued(body, "Half").body == {"model": "m", "messages": [ASK, prefix("Half")]}
+    assert continued(body, "Half").prefix == "Half"
     assert body == {"model": "m", "messages": [ASK]}
 
 
@@ -17,10 +20,48 @@ def test_a_prefix_that_was_asked_for_is_continued_once():
     body = {"model": "m", "messages": [ASK, prefix("Once ")]}
     # Mistral repeats the prefix in its answer, other servers do not.
     for so_far in ("Once upon", "upon"):
-        assert continued(body, so_far)["messages"] == [ASK, prefix("Once upon")]
+        assert continued(body, so_far).body["messages"] == [ASK, prefix("Once upon")]
+        assert continued(body, so_far).prefix == "Once upon"
 
 
-def test_max_tokens_shrinks_by_what_was_received():
-    body = {"model": "m", "messages": [ASK], "max_tokens": 100}
-    assert continued(body, "x" * 30)["max_tokens"] == 90
-    assert continued(body, "x" * 3000)["max_tokens"] == 1
+@pytest.mark.parametrize(
+    ("limits", "received", "expected"),
+    [
+        ({"max_tokens": 100}, "x" * 30, {"max_tokens": 89}),
+        ({"max_tokens": 100}, "é🎉" * 5, {"max_tokens": 89}),
+        ({"max_tokens": 100}, "x" * 3000, {"max_tokens": 1}),
+        ({"max_tokens": 100, "min_tokens": 20}, "x" * 30, {"max_tokens": 89, "min_tokens": 9}),
+        ({"min_tokens": 20}, "x" * 3000, {"min_tokens": 0}),
+        ({"max_completion_tokens": 100}, "x" * 30, {"max_completion_tokens": 89}),
+        ({"max_tokens": None}, "x" * 30, {"max_tokens": None}),
+        ({}, "x" * 30, {}),
+    ],
+)
+def test_limits_of_length_shrink_by_what_was_received(limits, received, expected):
+    assert shortened(limits, received) == expected
+    body = continued({"model": "m", "messages": [ASK], **limits}, received).body
+    assert {name: body[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "overrides", "named"),
+    [
+        ({}, {}, None),
+        ({"n": 1, "reasoning_effort": "none", "response_format": {"type": "text"}}, {}, None),
+        ({"tools": [{"type": "function"}]}, {}, "tools"),
+        ({"response_format": {"type": "json_object"}}, {}, "response_format"),
+        ({"n": 2}, {}, "n"),
+        ({"prompt_mode": "reasoning"}, {}, "prompt_mode"),
+        ({"reasoning_effort": "high"}, {}, "reasoning_effort"),
+        ({}, {"tools": [{"type": "function"}]}, "tools"),
+        ({"n": 2}, {"n": None}, None),
+    ],
+)
+def test_only_plain_text_can_be_taken_up(fields, overrides, named):
+    reason = obstacle({"model": "m", "messages": [ASK], **fields}, overrides)
+    expected = None if named is None else f"an answer with {named} cannot be taken up half-way"
+    assert reason == expected
+
+
+def test_only_a_chat_can_be_continued():
+    assert obstacle({"model": "m", "prompt": "def"}, {}) == "only a chat can be continued"

@@ -15,7 +15,7 @@ from portkey_mistral._wire.http import HTTPRequest
 from portkey_mistral.state import State
 from portkey_mistral.ways import Way
 
-__all__ = ["Call", "Lane", "Limits", "Sending"]
+__all__ = ["Call", "Lane", "Limits", "Resumption", "Sending"]
 
 T = TypeVar("T")
 Lane: TypeAlias = Literal["unified", "proxy", "passthrough"]
@@ -36,7 +36,7 @@ class Sending:
     """An attempt said on the wire. `model` is the one that is asked for after overrides.
 
     `lost_at` names the fields that could not be told to the target with this option path; only the gateway's
-    answer says which of its targets that was.
+    answer says which of its targets that was. `prefix` is what the request puts into the model's mouth.
     """
 
     request: HTTPRequest
@@ -44,6 +44,7 @@ class Sending:
     model: str | None
     lane: Lane | None = None
     lost_at: Callable[[str], tuple[str, ...]] | None = None
+    prefix: str = ""
 
     def lost(self, option_path: str | None) -> tuple[str, ...]:
         """Name the fields that the target which answered was not told."""
@@ -52,12 +53,24 @@ class Sending:
         return self.lost_at(option_path)
 
 
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """When a cut answer may be continued. Both say why not, or None.
+
+    `unfit` judges the attempt whose answer was cut, `unable` one that would have to continue it.
+    """
+
+    unfit: Callable[[Attempt], str | None]
+    unable: Callable[[Attempt], str | None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Generic[T]):
     """`say` takes the text that a cut attempt already gave, for the next one to continue.
 
     `read` takes the parsed body and raises ValueError where it is not what the API promises.
     `prompt_tokens` is an estimate; it stands in where a cut stream could not report its usage.
+    `resumption` is None where the caller would rather have the error.
     """
 
     way: Way
@@ -69,9 +82,9 @@ class Call(Generic[T]):
     state: State
     breaker_keys: dict[str, str] = field(default_factory=dict)
     deadline: float | None = None
-    secrets: frozenset[str] = frozenset()
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
     trace_id: str | None = None
     streams: bool = False
-    resumable: bool = False
+    resumption: Resumption | None = None
     prompt_tokens: int = 0
     refresh_cache: bool = False

@@ -12,8 +12,8 @@ from portkey_mistral._engine.outcomes import Attempt
 from portkey_mistral._transport.call import Call, Sending
 from portkey_mistral._transport.journal import Journal, with_info
 from portkey_mistral._transport.judging import Verdict, judge, unreachable
-from portkey_mistral._transport.permits import apermit, permit
-from portkey_mistral._transport.sending import aopen_response, open_response
+from portkey_mistral._transport.permits import AsyncPermit, permit
+from portkey_mistral._transport.sending import AsyncResponse, open_response
 from portkey_mistral._transport.thresholds import Settled, aside, health, prepare, settle
 
 __all__ = ["FAULTS", "adrive", "apause", "drive", "pause"]
@@ -93,7 +93,7 @@ async def _asend(call: Call[T], attempt: Attempt) -> Settled[T]:
     ready = await aside(call, prepare, call, attempt)
     if isinstance(ready, Settled):
         return ready
-    async with apermit(call.limits.bound):
+    async with AsyncPermit(call.limits.bound):
         verdict, headers, body = await _aexchange(call, attempt, ready)
     settled = Settled(attempt, verdict, started, ready, headers)
     await aside(call, settle, call, settled, body)
@@ -116,7 +116,7 @@ async def _aexchange(
     call: Call[T], attempt: Attempt, sending: Sending
 ) -> tuple[Verdict[T], httpx.Headers, bytes]:
     try:
-        async with aopen_response(call, attempt, sending) as response:
+        async with AsyncResponse(call, attempt, sending) as response:
             body = await response.aread()
     except FAULTS as fault:
         return unreachable(call, attempt, fault, sending.request.url), httpx.Headers(), b""

@@ -64,14 +64,15 @@ class Journal:
             lane=sending.lane if sending else None,
             secrets=self._call.secrets,
         )
-        known = dataclasses.replace(
+        # What lies behind the gateway is known only from its own headers.
+        ours = {} if self._call.way == "gateway" else _in_own_words(record)
+        return dataclasses.replace(
             told,
             trace_id=told.trace_id or self._call.trace_id,
             attempts=tuple(self._records),
             lost=sending.lost(told.option_path) if sending else (),
+            **ours,
         )
-        # What lies behind the gateway is known only from its own headers.
-        return known if self._call.way == "gateway" else _in_own_words(known, record)
 
     def failure(self) -> PortkeyMistralError:
         """Return the last error, with all attempts on it and a note for each earlier error."""
@@ -111,12 +112,11 @@ def _reason(outcome: Outcome, error: PortkeyMistralError | None) -> str | None:
             return error.message if error is not None else None
 
 
-def _in_own_words(info: CallInfo, record: AttemptRecord) -> CallInfo:
+def _in_own_words(record: AttemptRecord) -> dict[str, Any]:
     """Where our own engine routed, say what the gateway's headers would say."""
-    return dataclasses.replace(
-        info,
-        provider=record.provider,
-        option_path=record.path,
-        retry_count=record.number - 1,
-        cache_status="HIT" if record.cached else None,
-    )
+    return {
+        "provider": record.provider,
+        "option_path": record.path,
+        "retry_count": record.number - 1,
+        "cache_status": "HIT" if record.cached else None,
+    }

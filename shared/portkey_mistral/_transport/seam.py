@@ -6,6 +6,7 @@ SillyTavern#2557). It is cut off here, wherever the borders of the chunks fall.
 
 from __future__ import annotations
 
+from portkey_mistral.messages import TextPart
 from portkey_mistral.responses import Delta
 
 __all__ = ["BrokenSeamError", "Seam"]
@@ -26,33 +27,29 @@ class Seam:
         """Return what of the delta is new; None where all of it was repeated.
 
         Raises:
-            BrokenSeamError: the answer repeats the prefix in part, and then says something else.
+            BrokenSeamError: the answer repeats the prefix in part, and then says something else; or it
+                begins with something else than text.
         """
-        rest = self._prefix[self._matched :]
-        text = delta.text
-        if not rest or not text:
+        if self._matched == len(self._prefix):
             return delta
-        if text.startswith(rest):
-            self._matched = len(self._prefix)
-            delta.text = text[len(rest) :]
-            return delta if delta.text or delta.finish_reason or delta.usage else None
-        if rest.startswith(text):
-            self._matched += len(text)
-            return _without_text(delta)
-        if self._matched:
-            raise BrokenSeamError("the resumed answer leaves the text that was already given")
-        # A server that does not repeat the prefix goes on at once.
-        self._matched = len(self._prefix)
-        return delta
+        if delta.tool_calls or not all(isinstance(part, TextPart) for part in delta.parts):
+            raise BrokenSeamError("the resumed answer begins with something else than text")
+        delta.text, delta.parts = self._new(delta.text), ()
+        return delta if delta.text or delta.finish_reason or delta.usage else None
 
     def check_complete(self) -> None:
         """Raise `BrokenSeamError` if the answer ended within the repeated prefix."""
         if 0 < self._matched < len(self._prefix):
             raise BrokenSeamError("the resumed answer ended before the text that was already given")
 
-
-def _without_text(delta: Delta) -> Delta | None:
-    if delta.finish_reason is None and delta.usage is None:
-        return None
-    delta.text = ""
-    return delta
+    def _new(self, text: str) -> str:
+        """Return what of the text lies behind the prefix."""
+        left = len(self._prefix) - self._matched
+        if self._prefix.startswith(text[:left], self._matched):
+            self._matched += min(left, len(text))
+            return text[left:]
+        if self._matched:
+            raise BrokenSeamError("the resumed answer leaves the text that was already given")
+        # A server that does not repeat the prefix goes on at once.
+        self._matched = len(self._prefix)
+        return text

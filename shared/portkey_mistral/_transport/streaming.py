@@ -7,24 +7,24 @@ Until the first content event a failure retries or falls back like any other. Af
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
-from contextlib import aclosing
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
-from portkey_mistral._engine.outcomes import Attempt, Interrupted
-from portkey_mistral._transport.call import Call
+from portkey_mistral._engine.outcomes import Answered, Attempt, Committed, Interrupted
+from portkey_mistral._transport.call import Call, Sending
 from portkey_mistral._transport.drive import FAULTS, apause, pause
 from portkey_mistral._transport.journal import Journal
 from portkey_mistral._transport.judging import is_success
-from portkey_mistral._transport.permits import apermit, permit
-from portkey_mistral._transport.reading import BROKEN, Reading, estimated_usage
-from portkey_mistral._transport.sending import aopen_response, open_response
+from portkey_mistral._transport.permits import AsyncPermit, permit
+from portkey_mistral._transport.reading import BROKEN, Reading
+from portkey_mistral._transport.sending import AsyncResponse, open_response
 from portkey_mistral._transport.thresholds import Settled, aside, health, prepare, settle
 from portkey_mistral._transport.watchdog import Watchdog
 from portkey_mistral._wire.assembly import Assembler
-from portkey_mistral.exceptions import PortkeyMistralError
+from portkey_mistral.exceptions import APIError, PortkeyMistralError, StreamInterruptedError
 from portkey_mistral.responses import CallInfo, ChatResponse, Delta, Usage
 
 __all__ = ["AsyncStream", "Stream"]
@@ -50,7 +50,7 @@ class _Course:
         return self._answer.response(self.info)
 
     def _begin(self, attempt: Attempt) -> Reading:
-        return Reading(self._call, attempt, self._answer, self._so_far)
+        return Reading(self._call, attempt, self._answer, self._so_far, self._spent)
 
     def _over(self, reading: Reading) -> Settled[Any]:
         """Note how an attempt ended; raise where a broken stream may not be continued."""
@@ -59,24 +59,39 @@ class _Course:
             raise RuntimeError("an attempt ended without a verdict")
         self._journal.note(settled)
         if isinstance(settled.verdict.outcome, Interrupted):
-            messages = self._answer.messages()
-            text = messages[0].text if messages else ""
-            if not (self._call.resumable and text):
+            self._spent = reading.cost()
+            text = self._continuable(reading, settled.attempt)
+            if text is None:
                 raise self._journal.failure()
             self._so_far = text
-            self._spent = estimated_usage(self._call, self._answer)
         return settled
 
-    def _give_up_or_end(self, settled: Settled[Any]) -> PortkeyMistralError | None:
-        return self._journal.failure() if settled.verdict.error is not None else None
+    def _continuable(self, reading: Reading, attempt: Attempt) -> str | None:
+        resumption = self._call.resumption
+        if resumption is None or resumption.unfit(attempt) is not None:
+            return None
+        return reading.continuable()
 
-    def _account(self, deltas: list[Delta]) -> list[Delta]:
-        """Add what cut attempts cost to the usage that the last one reports."""
-        if self._spent is not None:
-            for delta in deltas:
-                if delta.usage is not None:
-                    delta.usage = self._spent + delta.usage
-        return deltas
+    def _conclude(self, settled: Settled[Any]) -> None:
+        """Raise unless the plan ended with an answer: an attempt that was skipped has no error."""
+        if isinstance(settled.verdict.outcome, Answered | Committed) and not settled.verdict.error:
+            return
+        error = self._journal.failure()
+        if self._so_far and not isinstance(error, StreamInterruptedError):
+            raise self._abandoned(error) from error
+        raise error from error.__cause__
+
+    def _abandoned(self, last: PortkeyMistralError) -> StreamInterruptedError:
+        """The error for an answer that was cut, and that no other attempt could continue."""
+        error = StreamInterruptedError(
+            f"The stream broke off after its first content, and could not be continued: {last.message}",
+            partial=self._answer.messages()[0],
+            usage=self._spent,
+        )
+        if isinstance(last, APIError):
+            error.attempts, error.trace_id = last.attempts, last.trace_id
+            error.request_id = last.request_id
+        return error
 
 
 class Stream(_Course, Iterator[Delta]):
@@ -119,9 +134,7 @@ class Stream(_Course, Iterator[Delta]):
                 try:
                     attempt = plan.send(settled.verdict.outcome)
                 except StopIteration:
-                    if (error := self._give_up_or_end(settled)) is not None:
-                        raise error from error.__cause__
-                    return
+                    return self._conclude(settled)
         finally:
             plan.close()
 
@@ -138,20 +151,19 @@ class Stream(_Course, Iterator[Delta]):
                         body = response.read()
                         yield reading.whole(ready, response.status_code, response.headers, body)
                     else:
-                        reading.opened(ready, response.headers)
+                        reading.opened(ready, response.status_code, response.headers)
                         yield from self._read(response, reading)
             except (*FAULTS, *BROKEN) as fault:
-                reading.broke(fault, ready)
+                yield reading.broke(fault, ready)
         if reading.settled is not None:
             settle(call, reading.settled, b"")
 
     def _read(self, response: httpx.Response, reading: Reading) -> Iterator[list[Delta]]:
-        with Watchdog(response, self._call.limits, reading.started) as watchdog:
+        with Watchdog(response, self._call, reading) as watchdog:
             for data in watchdog.watched(response.iter_bytes()):
-                yield self._account(reading.feed(data))
+                yield reading.feed(data)
                 reading.check()
-                watchdog.committed = reading.committed
-        yield self._account(reading.end())
+        yield reading.end()
 
 
 class AsyncStream(_Course, AsyncIterator[Delta]):
@@ -178,62 +190,83 @@ class AsyncStream(_Course, AsyncIterator[Delta]):
     async def aclose(self) -> None:
         await self._deltas.aclose()
 
+    # One generator, and none within it: asyncio closes all of them at once at the end of a loop, and an
+    # inner one that its outer is closing would complain.
     async def _run(self) -> AsyncGenerator[Delta]:
-        call = self._call
-        plan = call.plan(await aside(call, health, call))
+        plan = self._call.plan(await aside(self._call, health, self._call))
         try:
             attempt = next(plan)
             while True:
                 await apause(attempt)
                 reading = self._begin(attempt)
-                # Without aclosing, an inner generator would outlive a stream that is closed early.
-                async with aclosing(self._play(attempt, reading)) as batches:
-                    async for deltas in batches:
+                async with _AsyncTake(self._call, attempt, reading, self._so_far) as take:
+                    while (deltas := await take.next()) is not None:
                         for delta in deltas:
                             yield delta
                 settled = self._over(reading)
                 try:
                     attempt = plan.send(settled.verdict.outcome)
                 except StopIteration:
-                    if (error := self._give_up_or_end(settled)) is not None:
-                        raise error from error.__cause__
+                    self._conclude(settled)
                     return
         finally:
             plan.close()
 
-    async def _play(self, attempt: Attempt, reading: Reading) -> AsyncGenerator[list[Delta]]:
-        call = self._call
-        ready = await aside(call, prepare, call, attempt, self._so_far)
-        if isinstance(ready, Settled):
-            reading.settled = ready
-            return
-        async with apermit(call.limits.bound):
-            try:
-                async with aopen_response(call, attempt, ready) as response:
-                    if not _is_stream(response):
-                        body = await response.aread()
-                        status, headers = response.status_code, response.headers
-                        yield reading.whole(ready, status, headers, body)
-                    else:
-                        reading.opened(ready, response.headers)
-                        async with aclosing(self._read(response, reading)) as batches:
-                            async for deltas in batches:
-                                yield deltas
-            except (*FAULTS, *BROKEN) as fault:
-                reading.broke(fault, ready)
-        if reading.settled is not None:
-            await aside(call, settle, call, reading.settled, b"")
 
-    async def _read(
-        self, response: httpx.Response, reading: Reading
-    ) -> AsyncGenerator[list[Delta]]:
-        with Watchdog(response, self._call.limits, reading.started) as watchdog:
-            async with aclosing(watchdog.awatched(response.aiter_bytes())) as chunks:
-                async for data in chunks:
-                    yield self._account(reading.feed(data))
-                    reading.check()
-                    watchdog.committed = reading.committed
-        yield self._account(reading.end())
+class _AsyncTake:
+    """One attempt of an async stream, a few deltas at a time. What breaks it ends up in the reading."""
+
+    def __init__(
+        self, call: Call[ChatResponse], attempt: Attempt, reading: Reading, so_far: str
+    ) -> None:
+        self._call, self._attempt, self._reading, self._so_far = call, attempt, reading, so_far
+        self._held = AsyncExitStack()
+        self._sending: Sending | None = None
+        self._chunks: AsyncIterator[bytes] | None = None
+        self._watchdog: Watchdog | None = None
+
+    async def __aenter__(self) -> Self:
+        ready = await aside(self._call, prepare, self._call, self._attempt, self._so_far)
+        if isinstance(ready, Settled):
+            self._reading.settled = ready
+        else:
+            self._sending = ready
+            await self._held.enter_async_context(AsyncPermit(self._call.limits.bound))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._held.aclose()
+        settled = self._reading.settled
+        if self._sending is not None and settled is not None:
+            await aside(self._call, settle, self._call, settled, b"")
+
+    async def next(self) -> list[Delta] | None:
+        """Return the next deltas, perhaps none yet; None after the last."""
+        if self._reading.settled is not None or self._sending is None:
+            return None
+        try:
+            return await self._next(self._sending)
+        except (*FAULTS, *BROKEN) as fault:
+            return self._reading.broke(fault, self._sending)
+
+    async def _next(self, sending: Sending) -> list[Delta]:
+        reading = self._reading
+        if self._chunks is None or self._watchdog is None:
+            return await self._open(sending)
+        reading.check()
+        data = await self._watchdog.anext(self._chunks)
+        return reading.end() if data is None else reading.feed(data)
+
+    async def _open(self, sending: Sending) -> list[Delta]:
+        opening = AsyncResponse(self._call, self._attempt, sending)
+        response = await self._held.enter_async_context(opening)
+        if not _is_stream(response):
+            body = await response.aread()
+            return self._reading.whole(sending, response.status_code, response.headers, body)
+        self._reading.opened(sending, response.status_code, response.headers)
+        self._chunks = response.aiter_bytes()
+        self._watchdog = Watchdog(response, self._call, self._reading)
+        return []
 
 
 def _is_stream(response: httpx.Response) -> bool:

@@ -1,4 +1,4 @@
-"""Ends a stream that stalls: no first content in time, or too long a gap between two events.
+"""Ends a stream that stalls: no first content in time, too long a gap between two events, no time left.
 
 httpx takes its read limit once a body, so a limit that changes at the commit point needs more: in async a
 timeout around each read, in sync a thread that shuts the socket down. It is started only when asked for.
@@ -10,26 +10,30 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
-from portkey_mistral._transport.call import Limits
+from portkey_mistral._transport.call import Call
 from portkey_mistral._transport.judging import StalledError
+from portkey_mistral._transport.reading import Reading
 
 __all__ = ["Watchdog"]
 
 
 class Watchdog:
-    """Watches the body of one response. `committed` is set by the reader at the first content."""
+    """Watches the body of one response."""
 
-    def __init__(self, response: httpx.Response, limits: Limits, started: float) -> None:
-        self.committed = False
-        self._response, self._limits, self._started = response, limits, started
+    def __init__(self, response: httpx.Response, call: Call[Any], reading: Reading) -> None:
+        self._response, self._call, self._reading = response, call, reading
+        self._limits = call.limits
         self._deadline: float | None = None
+        self._reason = ""
+        self._heard: float | None = None
+        self._quiet_since = 0.0
         self._bitten = threading.Event()
         self._over = threading.Event()
 
@@ -72,34 +76,41 @@ class Watchdog:
                 return
             yield data
 
-    async def awatched(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
-        """The async twin of `watched`."""
+    async def anext(self, chunks: AsyncIterator[bytes]) -> bytes | None:
+        """Return the next chunk, None after the last. The async twin of `watched`."""
         if not self._needed:
-            async for data in chunks:
-                yield data
-            return
-        while True:
-            self._deadline = self._next_deadline()
-            self._tell_transport()
-            try:
-                async with asyncio.timeout(self._left()):
-                    data = await anext(chunks)
-            except StopAsyncIteration:
-                return
-            except (TimeoutError, httpx.ReadTimeout) as fault:
-                raise self._stalled() from fault
-            yield data
+            return await anext(chunks, None)
+        self._deadline = self._next_deadline()
+        self._tell_transport()
+        try:
+            async with asyncio.timeout(self._left()):
+                return await anext(chunks, None)
+        except (TimeoutError, httpx.ReadTimeout) as fault:
+            raise self._stalled() from fault
 
     @property
     def _needed(self) -> bool:
-        return self._limits.first_token is not None or self._limits.idle is not None
+        given = (self._limits.first_token, self._limits.idle, self._call.deadline)
+        return any(limit is not None for limit in given)
 
     def _next_deadline(self) -> float | None:
-        if self.committed:
-            return None if self._limits.idle is None else time.monotonic() + self._limits.idle
-        return (
-            None if self._limits.first_token is None else self._started + self._limits.first_token
-        )
+        """Until when the next bytes have to come; notes why."""
+        if self._reading.last_event != self._heard:
+            # From here on, not from the event: the time that the caller took with it is his own.
+            self._heard, self._quiet_since = self._reading.last_event, time.monotonic()
+        ends = sorted(self._ends())
+        self._reason = ends[0][1] if ends else ""
+        return ends[0][0] if ends else None
+
+    def _ends(self) -> Iterator[tuple[float, str]]:
+        limits, reading = self._limits, self._reading
+        if limits.first_token is not None and not reading.committed:
+            reason = f"no content within {limits.first_token:g} s (first_token_timeout)"
+            yield reading.started + limits.first_token, reason
+        if limits.idle is not None and self._heard is not None:
+            yield self._quiet_since + limits.idle, f"no event for {limits.idle:g} s (idle_timeout)"
+        if self._call.deadline is not None:
+            yield self._call.deadline, "the time for the whole call is over (deadline)"
 
     def _left(self) -> float | None:
         return None if self._deadline is None else max(self._deadline - time.monotonic(), 0.0)
@@ -117,10 +128,12 @@ class Watchdog:
         return found if isinstance(found, socket.socket) else None
 
     def _guard(self, connection: socket.socket) -> None:
-        shortest = min(x for x in (self._limits.first_token, self._limits.idle) if x is not None)
+        # A limit that begins to hold during a nap is never over before the nap is.
+        limits = (self._limits.first_token, self._limits.idle)
+        nap = min((limit for limit in limits if limit is not None), default=1.0)
         while True:
             deadline = self._deadline
-            wait = shortest if deadline is None else deadline - time.monotonic()
+            wait = nap if deadline is None else min(nap, deadline - time.monotonic())
             if wait <= 0 and deadline == self._deadline:
                 self._bitten.set()
                 # Only a shutdown wakes a thread that waits in recv(); a close would not.
@@ -131,9 +144,5 @@ class Watchdog:
                 return
 
     def _stalled(self) -> StalledError:
-        if self.committed:
-            return StalledError(
-                f"no event for {self._limits.idle or self._limits.timeout.read:g} s (idle_timeout)"
-            )
-        limit = self._limits.first_token or self._limits.timeout.read
-        return StalledError(f"no content within {limit:g} s (first_token_timeout)")
+        general = self._limits.timeout.read
+        return StalledError(self._reason or f"no data for {general:g} s (timeout)")

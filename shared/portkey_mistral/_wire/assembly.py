@@ -33,7 +33,8 @@ class _Call:
         self.arguments.append(delta.arguments)
 
     def done(self) -> ToolCall:
-        return ToolCall(self.id, self.name, "".join(self.arguments) or "{}")
+        self.arguments = ["".join(self.arguments)]
+        return ToolCall(self.id, self.name, self.arguments[0] or "{}")
 
 
 class _Choice:
@@ -59,7 +60,10 @@ class _Choice:
 
     def message(self) -> Message:
         calls = tuple(self.calls[index].done() for index in sorted(self.calls))
-        return Message("assistant", _content(self.parts), calls)
+        content = _content(self.parts)
+        # Kept joined: a caller who asks after every delta must not pay for the whole answer each time.
+        self.parts = [content] if isinstance(content, str) else list(content)
+        return Message("assistant", content, calls)
 
 
 class Assembler:

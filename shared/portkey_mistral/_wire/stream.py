@@ -69,6 +69,11 @@ class StreamDecoder:
         self.fault: StreamFault | None = None
         """What went wrong, once something has."""
 
+    @property
+    def whole(self) -> bool:
+        """Whether every choice that was begun has come to its finish."""
+        return bool(self._started) and self._started <= self._finished
+
     def feed(self, data: bytes) -> list[Delta]:
         """Return the deltas of the events that these bytes complete.
 
