@@ -138,3 +138,12 @@ def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(ConfigurationError) as caught:
         check_direct_config(config)
     assert str(caught.value).count("config.targets[1].") == 3
+
+
+def test_a_breaker_is_refused_by_name_for_a_gateway_that_keeps_none() -> None:
+    config = nested({"cb_config": {"failure_threshold": 1}})
+    assert gateway_faults(config) == []
+    with pytest.raises(
+        ConfigurationError, match=r"targets\[1\]\.cb_config: the open-source gateway"
+    ):
+        check_gateway_config(config, hosted=False)

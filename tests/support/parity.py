@@ -24,7 +24,7 @@ from portkey_mistral import (
 from portkey_mistral.responses import AttemptRecord
 from upstream import Hit, Reply, Upstream
 
-__all__ = ["Case", "Gateway", "Mode", "Trace", "ours", "placed", "theirs"]
+__all__ = ["Case", "Gateway", "Lane", "Mode", "Trace", "ours", "placed", "theirs"]
 
 Mode = Literal["chat", "achat", "stream", "astream", "embed", "aembed", "fim", "afim"]
 Lane = Literal["unified", "proxy"]
@@ -74,13 +74,26 @@ class Gateway:
     """The real gateway, spoken to without any code of ours."""
 
     url: str
+    client: httpx.Client = field(
+        # A connection a call: the gateway ends idle ones, perhaps just when one is taken up again.
+        default_factory=lambda: httpx.Client(
+            verify=False, limits=httpx.Limits(max_keepalive_connections=0)
+        )
+    )
 
-    def post(self, case: Case, config: Mapping[str, Any], body: Mapping[str, Any]) -> Any:
+    def post(
+        self,
+        case: Case,
+        config: Mapping[str, Any],
+        body: Mapping[str, Any],
+        *,
+        timeout: float = PATIENCE,
+    ) -> httpx.Response:
         path = _PATHS[case.operation, case.lane]
         headers = {"x-portkey-config": json.dumps(config)}
         if case.metadata:
             headers["x-portkey-metadata"] = json.dumps(case.metadata)
-        return httpx.post(self.url + path, json=body, headers=headers, timeout=PATIENCE)
+        return self.client.post(self.url + path, json=body, headers=headers, timeout=timeout)
 
 
 _PATHS = {

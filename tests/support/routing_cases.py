@@ -13,18 +13,20 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from parity import Case
+from parity import Case, Lane
 from upstream import Reply
 
-__all__ = ["cases", "readable"]
+__all__ = ["UNREADABLE", "cases", "has_short_limit", "readable"]
 
 MOST_LEAVES = 6
-# Long enough for an answer on a busy machine, short enough to wait for.
-TIMEOUT_MS = 900
+DEEPEST = 3
+# Milliseconds. The short one is waited for where a target hangs; the long one is far off whatever happens.
+SHORT, LONG = 2_000, 30_000
 
 # --- what the targets answer ------------------------------------------------------------------------
 
-ERRORS = (400, 401, 403, 404, 408, 409, 413, 422, 429, 446, 500, 502, 503, 504, 529)
+# Few enough that the lists of a config meet them often.
+ERRORS = (400, 404, 408, 429, 446, 500, 503, 529)
 CODES = (*ERRORS, 200, 246)
 
 
@@ -63,10 +65,9 @@ def _errors(bodies: Sequence[tuple[bytes, str | None]]) -> st.SearchStrategy[Rep
     )
 
 
-GOOD = st.just(Reply())
 # A stream answers 200 and nothing else.
-OTHER_GOOD = st.sampled_from([Reply(201), Reply(202), Reply(246)])
-SLOW = st.just(Reply(wait=0.1))
+GOOD_STREAM = st.sampled_from([Reply(), Reply(), Reply(wait=0.1)])
+GOOD = GOOD_STREAM | st.sampled_from([Reply(201), Reply(202), Reply(246)])
 RESET = st.just(Reply(fault="reset"))
 HANG = st.just(Reply(fault="hang"))
 CUT = st.just(Reply(fault="cut"))
@@ -85,7 +86,7 @@ NO_ANSWER = st.sampled_from(
 def _replies(*, streamed: bool, timed: bool) -> st.SearchStrategy[Reply]:
     errors = [_errors(READABLE), _errors(READABLE), _errors(UNREADABLE)]
     faults = [RESET, CUT, NO_ANSWER, *([HANG] if timed else [])]
-    return st.one_of(GOOD, SLOW, *([] if streamed else [OTHER_GOOD]), *errors, *faults)
+    return st.one_of(GOOD_STREAM if streamed else GOOD, *errors, *faults)
 
 
 def readable(case: Case) -> Case:
@@ -161,9 +162,7 @@ VALUES = st.one_of(st.sampled_from(TEXTS), st.sampled_from(NUMBERS), st.booleans
 ORDERS = st.sampled_from([*NUMBERS, "9.5", "10", "1e1", "7 days", "gold"])
 LISTS = st.lists(VALUES, max_size=3)
 # None of these is found in the text "undefined" (DESIGN 4, sibling-conditions).
-PATTERNS = st.sampled_from(
-    ["^gold", "ol", "small|large", "[0-9]$", "^true$", "\\d\\.\\d", "(", "^$"]
-)
+PATTERNS = st.sampled_from(["^gold", "ol", "small|large", "[0-9]$", "^true$", "\\d\\.\\d", "^$"])
 OPERATORS = st.one_of(
     st.fixed_dictionaries(
         {},
@@ -223,36 +222,51 @@ class _Drawing:
 
     draw: st.DrawFn
     operation: str
+    lane: Lane
     streamed: bool
+    timed: bool
+
+    @property
+    def timeout(self) -> int:
+        return SHORT if self.timed else LONG
+
+    def once_in(self, times: int) -> bool:
+        """Whether something rare happens; it does not in the simplest case."""
+        return self.draw(st.integers(1, times)) == times
 
     def node(self, path: str, leaves: int) -> dict[str, Any]:
         """A node with this many targets below it, or a target."""
-        if leaves == 1 and self.draw(st.integers(0, 3)):
+        if leaves == 1 and (path.count(".") == DEEPEST or not self.once_in(4)):
             return self.shared(path) | self.leaf(path)
         return self.shared(path) | self.strategy(path, leaves)
 
     def leaf(self, path: str) -> dict[str, Any]:
         return {
-            "provider": "mistral-ai",
+            "provider": self.draw(self.providers()),
             "api_key": f"key-{path}",
-            **({"custom_host": f"t{path}"} if self.draw(st.integers(0, 4)) else {}),
+            **({"custom_host": f"t{path}"} if not self.once_in(5) else {}),
         }
+
+    def providers(self) -> st.SearchStrategy[str]:
+        # Where bodies are compared, they are told in Mistral's words only.
+        others = ("openai",) if self.lane == "unified" else ()
+        return st.sampled_from(["mistral-ai", "mistral-ai", "mistral-ai", *others])
 
     def shared(self, path: str) -> dict[str, Any]:
         """What a node of any kind may say, and hand down."""
         said: dict[str, Any] = {}
-        if not self.draw(st.integers(0, 2)):
+        if self.once_in(3):
             said["override_params"] = self.draw(_some(OVERRIDES[self.operation]))
-        if not self.draw(st.integers(0, 2)):
+        if self.once_in(3):
             said["retry"] = self.draw(self.retries())
-        if not self.draw(st.integers(0, 4)):
-            said["request_timeout"] = self.draw(st.sampled_from([0, TIMEOUT_MS, 2 * TIMEOUT_MS]))
+        if self.once_in(5):
+            said["request_timeout"] = self.draw(st.sampled_from([0, self.timeout]))
         return said
 
     def strategy(self, path: str, leaves: int) -> dict[str, Any]:
-        sizes = self.sizes(leaves)
+        sizes = self.sizes(path, leaves)
         targets = [self.node(f"{path}.{at}", size) for at, size in enumerate(sizes)]
-        modes = ("single", "fallback", "fallback", "loadbalance", "conditional")
+        modes = ("single", *["fallback"] * 4, "loadbalance", "conditional")
         mode = self.draw(st.sampled_from(modes))
         strategy: dict[str, Any] = {"mode": mode}
         match mode:
@@ -271,8 +285,10 @@ class _Drawing:
                 pass
         return {"strategy": strategy, "targets": targets}
 
-    def sizes(self, leaves: int) -> list[int]:
-        """Deal the leaves among one to three targets."""
+    def sizes(self, path: str, leaves: int) -> list[int]:
+        """Deal the leaves among one to three targets; below a certain depth there are no more branches."""
+        if path.count(".") >= DEEPEST:
+            return [1] * leaves
         sizes: list[int] = []
         while leaves and len(sizes) < 2:
             sizes.append(self.draw(st.integers(1, leaves)))
@@ -307,21 +323,27 @@ def cases(draw: st.DrawFn) -> Case:
         st.sampled_from(["chat", "achat", "stream", "astream", "embed", "aembed", "fim", "afim"])
     )
     operation = "chat" if "stream" in mode else mode.removeprefix("a")
-    streamed = "stream" in mode
-    config = _Drawing(draw, operation, streamed).node("0", draw(st.integers(1, MOST_LEAVES)))
+    timed = draw(st.integers(1, 5)) == 5
+    lane: Lane = "proxy" if operation == "fim" else draw(st.sampled_from(["unified", "proxy"]))
+    drawing = _Drawing(draw, operation, lane, "stream" in mode, timed)
+    config = drawing.node("0", draw(st.integers(1, MOST_LEAVES)))
     config.setdefault("custom_host", "root")
-    timed = not draw(st.integers(0, 4))
     if timed:
-        config["request_timeout"] = TIMEOUT_MS
-    replies = st.lists(_replies(streamed=streamed, timed=timed), min_size=1, max_size=3)
+        config["request_timeout"] = SHORT
+    replies = st.lists(_replies(streamed=drawing.streamed, timed=timed), min_size=1, max_size=3)
     return Case(
         config=config,
         scripts={host: draw(replies) for host in dict.fromkeys(_hosts(config))},
         mode=mode,
-        lane="proxy" if operation == "fim" else draw(st.sampled_from(["unified", "proxy"])),
+        lane=lane,
         fields=draw(_asked(operation)),
         metadata=draw(_some(METADATA)),
     )
+
+
+def has_short_limit(case: Case) -> bool:
+    """Whether a time limit is part of the case: where targets may hang, all of them have a short one."""
+    return case.config.get("request_timeout") == SHORT
 
 
 def _hosts(node: Mapping[str, Any]) -> list[str]:

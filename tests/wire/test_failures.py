@@ -61,6 +61,7 @@ TOO_LONG = "Prompt contains 40000 tokens and 0 draft tokens, too large for model
 MISTRAL = [
     (400, envelope("Invalid model: x", "invalid_model", "1500"), BadRequestError, "1500", "Invalid model: x"),
     (400, envelope(TOO_LONG, "invalid_request_invalid_args", "3051"), ContextWindowExceededError, "3051", "larger window"),
+    (400, envelope("The prompt has 40000 tokens: that is more than fits", "invalid_request_invalid_args", "3051"), ContextWindowExceededError, "3051", "larger window"),
     (400, envelope("top_k sampling is not enabled", "invalid_request_invalid_args", "3051", raw_status_code=400), BadRequestError, "3051", "top_k"),
     (400, envelope("Too many inputs in request", "invalid_request_prompt", "3210"), BadRequestError, "3210", "fewer or shorter"),
     (400, envelope("Unexpected role", "invalid_request_message_order", "3230"), BadRequestError, "3230", "Unexpected role"),

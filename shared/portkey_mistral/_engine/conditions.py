@@ -1,6 +1,6 @@
 """Whether a condition's query holds for a request: the query language of Portkey's conditional routing.
 
-Values compare as JSON does in JavaScript, in which the gateway is written (portkey.md 2.5): kinds are never
+Values compare as JSON does in JavaScript, in which the gateway is written: kinds are never
 converted for equality, and are read as leading numbers for order. Where the gateway leaves a query early
 and ignores the rest of it, here all of it must hold.
 """

@@ -140,7 +140,7 @@ def _skipping(walk: _Walk, skip: frozenset[Skip]) -> _Walk:
 
 
 def _unresolved(node: Conditional) -> Failed:
-    # The gateway answers 400 for the whole tree; here a fallback around it goes on (DESIGN 4).
+    # The gateway answers 400 for the whole tree; here a fallback around it goes on.
     reason = f"no condition of {node.path} holds for this request, and it names no 'default'"
     return Failed(0.0, "route", 400, reason=reason)
 

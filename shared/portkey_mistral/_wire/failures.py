@@ -65,6 +65,10 @@ _CLASSES: Mapping[int, type[APIStatusError]] = {
 _TOO_LONG = re.compile(
     r"too large for model with|maximum context length|context_length_exceeded", re.IGNORECASE
 )
+# Mistral's code for an argument that does not suit the model is also that of a prompt that is too long. Under
+# it a mention of the prompt's tokens is enough, so that a changed wording is still understood.
+_ARGUMENT = "3051"
+_OF_LENGTH = re.compile(r"prompt\b.*\btokens?\b|context (length|window|size)", re.IGNORECASE)
 
 # What to do, by Mistral's own error code.
 _BY_CODE: Mapping[str, str] = {
@@ -73,7 +77,7 @@ _BY_CODE: Mapping[str, str] = {
     "1920": "Mistral's guardrails blocked the input; the body names the categories.",
     "3210": "Send fewer or shorter texts in one request.",
     "3505": "The model has no free capacity now: wait, or add a fallback target.",
-    "3051": "An argument does not suit this model; the message names it.",
+    _ARGUMENT: "An argument does not suit this model; the message names it.",
 }
 _MOVED = "Redirects are never followed: set the URL to where the server points."
 # What to do, by status, where the code says nothing.
@@ -163,12 +167,18 @@ def status_error(
     return cls(text, **common)
 
 
+def _is_too_long(complaint: _Complaint) -> bool:
+    if complaint.code == _ARGUMENT and _OF_LENGTH.search(complaint.message):
+        return True
+    return _TOO_LONG.search(f"{complaint.message} {complaint.code}") is not None
+
+
 def _class(status: int, complaint: _Complaint, *, own: bool) -> type[APIStatusError]:
     if status in (_GUARDRAIL_DENIED, 429):
         return _CLASSES[status]
     if own:
         return GatewayError
-    if status == 400 and _TOO_LONG.search(f"{complaint.message} {complaint.code}"):
+    if status == 400 and _is_too_long(complaint):
         return ContextWindowExceededError
     if status >= 500:
         return InternalServerError
@@ -293,7 +303,8 @@ def _unwrapped(outer: _Complaint) -> _Complaint:
             return outer
         if "html-message" in inner:
             return _Complaint(_without_markup(str(inner["html-message"])), outer.type, outer.code)
-        return _envelope(inner)
+        told = _complaint(inner)
+        return told if told.message else outer
     return _Complaint(_PREFIXED.sub("", outer.message), outer.type, outer.code)
 
 

@@ -29,6 +29,7 @@ __all__ = ["GatewayOptions", "gateway_request", "lost_at"]
 _MISTRAL_HOST = "https://api.mistral.ai/v1"
 # Node, which the gateway runs on, takes 16 KB of headers in all.
 _LARGEST_CONFIG = 14 * 1024
+_LARGEST_HEADERS = 15 * 1024
 # On the proxy route these are paths of their own; all others stand below /proxy.
 _OWN_PATHS: frozenset[Operation] = frozenset({"fim", "moderate", "models"})
 _GUARDS = frozenset(
@@ -278,12 +279,24 @@ def _headers(
             "An Authorization header would replace the key of every target on the gateway's proxy lane: "
             "take it out of the headers, and give api_key= or the targets' own keys."
         )
-    return {
+    headers = {
         "accept": "text/event-stream" if stream else "application/json",
         "content-type": "application/json",
         **own,
         **{name: _checked(name, value) for name, value in named.items() if value},
     }
+    _check_size(headers)
+    return headers
+
+
+def _check_size(headers: Mapping[str, str]) -> None:
+    size = sum(len(name) + len(value) + len(": \r\n") for name, value in headers.items())
+    if size > _LARGEST_HEADERS:
+        raise ConfigurationError(
+            f"The headers are {size} bytes, and the gateway takes about {_LARGEST_HEADERS}: the config, "
+            "portkey_metadata and your own headers together. Make them smaller, or store the config at "
+            "Portkey and pass its slug."
+        )
 
 
 def _routing(

@@ -93,9 +93,11 @@ def choose_lane(
 
     Raises:
         ParameterLossError: no lane that may be taken carries every parameter.
-        ConfigurationError: the unified route has no such operation, or guardrails would be skipped.
+        ConfigurationError: the unified route has no such operation, guardrails would be skipped, or a
+            condition tests what the lane asked for says otherwise.
     """
     if asked in ("proxy", "passthrough"):
+        _refuse_unseen_tests(body, operation, route, asked)
         return asked
     if operation not in _CARRIED:
         _check_lane_of_its_own(operation, route, asked)
@@ -104,6 +106,7 @@ def choose_lane(
     if asked == "unified" or not (losses or _unseen_tests(body, operation, route, "unified")):
         if losses:
             raise _loss(losses, "gateway_lane='unified' would drop them")
+        _refuse_unseen_tests(body, operation, route, "unified")
         return "unified"
     obstacle = _obstacle(body, operation, route)
     if obstacle is None:
@@ -198,10 +201,22 @@ def _unseen_tests(
         if key == _PATHNAME:
             return lane == "proxy"
         name = key.removeprefix("params.").partition(".")[0]
-        is_set = key.startswith("params.") and ALIASES.get(name, name) in body
-        return is_set and not all(name in told for told in sent)
+        own = ALIASES.get(name, name)
+        is_set = key.startswith("params.") and own in body
+        return is_set and not all(name in told and told[name] == body[own] for told in sent)
 
     return tuple(sorted(filter(is_unseen, route.tested)))
+
+
+def _refuse_unseen_tests(
+    body: Mapping[str, Any], operation: Operation, route: Route, lane: Lane
+) -> None:
+    """The gateway would look for what this lane says otherwise, and pick another target in silence."""
+    if unseen := _unseen_tests(body, operation, route, lane):
+        raise ConfigurationError(
+            f"A condition of the config tests {', '.join(unseen)}, which gateway_lane={lane!r} does not send "
+            "so. Leave gateway_lane at 'auto', or test the name that this lane sends."
+        )
 
 
 def _loss(losses: tuple[str, ...], why: str) -> ParameterLossError:

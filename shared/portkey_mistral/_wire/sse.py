@@ -38,7 +38,7 @@ class SSEDecoder:
             self._at_start = False
             data = data.removeprefix(_BOM)
         *blocks, self._rest = data.split(b"\n\n")
-        payloads = []
+        payloads: list[bytes] = []
         for block in blocks:
             if block.startswith(b"data: ") and b"\n" not in block:
                 payloads.append(block[6:])

@@ -55,11 +55,12 @@ def direct_faults(config: Config) -> list[_Fault]:
     return [*_in_nodes(config, _needs_gateway), *targets]
 
 
-def gateway_faults(config: Config) -> list[_Fault]:
-    """Return (path, reason) of everything that no gateway can do."""
+def gateway_faults(config: Config, *, hosted: bool = True) -> list[_Fault]:
+    """Return (path, reason) of everything that no gateway can do, or only the `hosted` one."""
     if config.slug is not None:
         return []
-    return list(_in_nodes(config, _beyond_gateway))
+    only_hosted = [] if hosted else _in_nodes(config, _ignored_by_open_source)
+    return [*_in_nodes(config, _beyond_gateway), *only_hosted]
 
 
 def check_direct_config(config: Config) -> None:
@@ -71,9 +72,9 @@ def check_direct_config(config: Config) -> None:
         )
 
 
-def check_gateway_config(config: Config) -> None:
+def check_gateway_config(config: Config, *, hosted: bool = True) -> None:
     """Raise `ConfigurationError` naming everything that a gateway would ignore or refuse."""
-    if faults := gateway_faults(config):
+    if faults := gateway_faults(config, hosted=hosted):
         raise ConfigurationError(
             f"This config does not work through a gateway: {_listed(faults)}. Take these out, or go "
             "direct: leave out the gateway settings (arguments and PORTKEY_* variables)."
@@ -138,6 +139,14 @@ def _foreign(target: Target) -> Iterator[_Fault]:
         near = nearest(provider, DIRECT_PROVIDERS)
         hint = f" (did you mean {near!r}?)" if near else ""
         yield f"{target.path}.provider", _ONLY_THESE + hint
+
+
+def _ignored_by_open_source(node: Mapping[str, Any]) -> Iterator[_Fault]:
+    """A breaker is kept by hosted Portkey; the open-source gateway reads its rules and never opens one."""
+    if node.get("cb_config"):
+        yield "cb_config", "the open-source gateway keeps no circuit breaker"
+    if node.get("strategy", {}).get("cb_config"):
+        yield "strategy.cb_config", "the open-source gateway keeps no circuit breaker"
 
 
 def _beyond_gateway(node: Mapping[str, Any]) -> Iterator[_Fault]:

@@ -14,8 +14,10 @@ from upstream import Upstream
 
 
 @pytest.fixture(scope="session")
-def gateway(portkey_gateway_url: str) -> Gateway:
-    return Gateway(portkey_gateway_url)
+def gateway(portkey_gateway_url: str) -> Iterator[Gateway]:
+    running = Gateway(portkey_gateway_url)
+    with running.client:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -13,12 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from parity import Case, Gateway, Trace, ours, theirs
-from routing_cases import cases, readable
+from parity import Case, Trace, ours, theirs
+from routing_cases import cases, has_short_limit, readable
 
 pytestmark = pytest.mark.gateway
 
 SIDE_BY_SIDE = 16
+LIMITED_TRIES = 3
 FULL = int(os.environ.get("PROOF_CASES", "300"))
 SEED = int(os.environ.get("PROOF_SEED", random.SystemRandom().getrandbits(32)))
 # A case takes about a second for each target that is tried again, whatever the machine.
@@ -66,9 +67,7 @@ def _search(gateway, upstream, start, count, found):
         if found.is_set() and not mine:
             return
         try:
-            assert seen(case, ours(case, upstream)) == seen(
-                case, theirs(readable(case), gateway, upstream)
-            )
+            _compare(case, gateway, upstream)
         except BaseException:
             mine = True
             found.set()
@@ -76,6 +75,17 @@ def _search(gateway, upstream, start, count, found):
 
     property_()
     return ran
+
+
+def _compare(case, gateway, upstream):
+    # On a busy machine an answer may come too late for a short time limit. That does not happen again and
+    # again, as a difference does.
+    for _ in range(LIMITED_TRIES if has_short_limit(case) else 1):
+        own = seen(case, ours(case, upstream))
+        gateways = seen(case, theirs(readable(case), gateway, upstream))
+        if own == gateways:
+            return
+    assert own == gateways
 
 
 def seen(case: Case, trace: Trace) -> dict[str, object]:
