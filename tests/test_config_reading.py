@@ -252,7 +252,7 @@ def test_the_documented_plural() -> None:
     assert target.retry == Retry(1, use_retry_after_header=True)
 
 
-# ---- inheritance (portkey.md 1.5) -----------------------------------------------------------------
+# ---- inheritance -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from portkey_mistral import models
 from portkey_mistral.cli import catalog, checkup, routes, serving
-from portkey_mistral.exceptions import PortkeyMistralError
+from portkey_mistral.exceptions import ConfigurationError, PortkeyMistralError
 
 __all__ = ["app"]
 
@@ -103,14 +103,60 @@ def show_models(
 
 
 @app.command()
-def route(
+def route(  # noqa: PLR0917  typer reads the options off the signature
     file: Annotated[
         Path, typer.Argument(help="A Portkey config as JSON.", exists=True, dir_okay=False)
     ],
     mermaid: Annotated[
         bool, typer.Option("--mermaid", help="As a Mermaid diagram, for Markdown pages.")
     ] = False,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", help="Write an SVG picture to this file.")
+    ] = None,
+    requests: Annotated[
+        int | None,
+        typer.Option(
+            "--simulate", min=1, help="Play so many requests through it; nothing is sent."
+        ),
+    ] = None,
+    fail: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="TARGET=429:0.3: so many of its sends fail. A status, or reset, refused, timeout."
+        ),
+    ] = None,
+    slow: Annotated[
+        list[str] | None, typer.Option(help="TARGET=2.5: median seconds to its answer (1).")
+    ] = None,
+    retry_after: Annotated[
+        list[str] | None, typer.Option(help="TARGET=10: seconds that its refusals ask to wait.")
+    ] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option("--with", help="metadata.tier=paid:0.2: what conditions find in requests."),
+    ] = None,
+    rate: Annotated[float, typer.Option(help="Requests a second; matters to breakers.")] = 10.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same figures.")] = 0,
 ) -> None:
-    """Draw the tree of a Portkey config: its strategies, targets, retries and weights."""
+    """Draw the tree of a Portkey config; with --simulate, show what traffic each target gets.
+
+    TARGET is an option path (config.targets[0]) or a name; the name of a strategy means all below it.
+    """
     with _plain_errors():
-        routes.show(Console(), file, mermaid=mermaid)
+        if requests is None:
+            if fail or slow or retry_after or given:
+                raise ConfigurationError(
+                    "--fail, --slow, --retry-after and --with need --simulate N."
+                )
+            routes.show(Console(), file, mermaid=mermaid, svg=svg)
+            return
+        routes.play(
+            Console(),
+            file,
+            requests=requests,
+            targets=routes.behaviours(fail or (), slow or (), retry_after or ()),
+            given=routes.traffic(given or ()),
+            rate=rate,
+            seed=seed,
+            svg=svg,
+        )

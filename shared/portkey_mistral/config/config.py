@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema, to_json
 
-from portkey_mistral.config import drawing
+from portkey_mistral.config import drawing, svg
 from portkey_mistral.config.schema import normalise
 from portkey_mistral.config.secrets import reveal, without_secrets
 from portkey_mistral.config.source import Slug, load
@@ -94,6 +94,16 @@ class Config:
         return (
             drawing.mermaid(self.root) if self.root is not None else drawing.mermaid_slug(self.slug)
         )
+
+    def to_svg(self) -> str:
+        """Draw the tree as an SVG picture. No key is in it."""
+        return svg.svg(self.root) if self.root is not None else svg.slug_svg(str(self.slug))
+
+    def _repr_svg_(self) -> str:
+        return self.to_svg()
+
+    def _repr_html_(self) -> str:
+        return f'<div style="overflow-x: auto">{self.to_svg()}</div>'
 
     def __repr__(self) -> str:
         return f"Config({self.slug or drawing.one_line(self.root)})"

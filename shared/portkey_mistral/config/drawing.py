@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import count
-from typing import Any
 
-from portkey_mistral.config.queries import COMBINERS
-from portkey_mistral.config.values import (
-    DEFAULT_RETRY_CODES,
-    Conditional,
-    Fallback,
-    LoadBalance,
-    Node,
-    Single,
-    Strategy,
-    Target,
-)
+from portkey_mistral.config.values import Node, Target
+from portkey_mistral.config.wording import edges, facts, mode, service, title
 
 __all__ = ["mermaid", "mermaid_slug", "one_line", "text_tree"]
-
-_SIGNS = {
-    "$eq": "=",
-    "$ne": "≠",
-    "$gt": ">",
-    "$gte": "≥",
-    "$lt": "<",
-    "$lte": "≤",
-    "$in": "in",
-    "$nin": "not in",
-    "$regex": "matches",
-}
 
 
 def text_tree(root: Node) -> str:
@@ -53,125 +31,33 @@ def one_line(node: Node | None) -> str:
         case None:
             return ""
         case Target():
-            return _service(node)
+            return service(node)
         case _:
-            return f"{_mode(node)}({', '.join(one_line(child) for child in node.targets)})"
+            return f"{mode(node)}({', '.join(one_line(child) for child in node.targets)})"
 
 
 def _lines(node: Node, *, lead: str, under: str, edge: str) -> Iterator[str]:
-    facts = [edge, _title(node), *_facts(node)]
-    yield lead + "  ".join(fact for fact in facts if fact)
+    said = [edge, title(node), *facts(node)]
+    yield lead + "  ".join(fact for fact in said if fact)
     if isinstance(node, Target):
         return
     last = len(node.targets) - 1
-    for index, (child, why) in enumerate(zip(node.targets, _edges(node), strict=True)):
+    for index, (child, why) in enumerate(zip(node.targets, edges(node), strict=True)):
         branch, trunk = ("└─ ", "   ") if index == last else ("├─ ", "│  ")
         yield from _lines(child, lead=under + branch, under=under + trunk, edge=why)
 
 
 def _boxes(node: Node, numbers: Iterator[int], *, parent: str, edge: str) -> Iterator[str]:
     name = f"n{next(numbers)}"
-    label = "<br/>".join(_quoted(fact) for fact in (_title(node), *_facts(node)))
+    label = "<br/>".join(_quoted(fact) for fact in (title(node), *facts(node)))
     opening, closing = ("[", "]") if isinstance(node, Target) else ("{{", "}}")
     yield f'    {name}{opening}"{label}"{closing}'
     if parent:
         yield f"    {parent} -->" + (f'|"{_quoted(edge)}"| ' if edge else " ") + name
     if isinstance(node, Target):
         return
-    for child, why in zip(node.targets, _edges(node), strict=True):
+    for child, why in zip(node.targets, edges(node), strict=True):
         yield from _boxes(child, numbers, parent=name, edge=why)
-
-
-def _title(node: Node) -> str:
-    label = _service(node) if isinstance(node, Target) else _mode(node)
-    return f"{label} ({node.name})" if node.name else label
-
-
-def _mode(node: Strategy) -> str:
-    return type(node).__name__.lower()
-
-
-def _service(target: Target) -> str:
-    model = target.override_params.get("model")
-    return f"{target.provider} {model}" if isinstance(model, str) else target.provider
-
-
-def _facts(node: Node) -> list[str]:
-    match node:
-        case Target():
-            return list(_target_facts(node))
-        case Fallback():
-            return [_failing(node.on_status_codes), *_skipping(node)]
-        case LoadBalance():
-            moves = [f"failover {_failing(node.on_status_codes)}"] if node.failover else []
-            return [*moves, *_skipping(node)]
-        case Single() | Conditional():
-            return []
-
-
-def _failing(codes: tuple[int, ...] | None) -> str:
-    match codes:
-        case None:
-            return "on any failure"
-        case ():
-            return "never moves on"
-        case _:
-            return "on " + ", ".join(map(str, codes))
-
-
-def _skipping(node: Fallback | LoadBalance) -> list[str]:
-    return [f"skip by {' and '.join(sorted(node.skip))}"] if node.skip else []
-
-
-def _target_facts(target: Target) -> Iterator[str]:
-    if target.custom_host:
-        yield f"at {target.custom_host}"
-    if target.mistral_fim_completion:
-        yield "fill-in-the-middle only"
-    if target.retry and target.retry.attempts:
-        codes = target.retry.on_status_codes
-        on = "" if codes == DEFAULT_RETRY_CODES else " on " + ", ".join(map(str, codes))
-        yield f"{target.retry.attempts} {'retry' if target.retry.attempts == 1 else 'retries'}{on}"
-    if target.request_timeout:
-        yield f"timeout {target.request_timeout:g} s"
-    if target.cache:
-        yield f"cache {target.cache.mode}"
-    if target.breaker:
-        yield f"breaker, {target.breaker.cooldown_interval:g} s"
-
-
-def _edges(node: Strategy) -> list[str]:
-    """Say for each target what leads to it."""
-    match node:
-        case Fallback():
-            return [f"{position}." for position in range(1, len(node.targets) + 1)]
-        case LoadBalance():
-            total = sum(target.weight for target in node.targets)
-            return [f"{100 * target.weight / total:.3g} %" for target in node.targets]
-        case Single():
-            return ["always", *["never"] * (len(node.targets) - 1)]
-        case Conditional():
-            return [_reasons(node, target.name) for target in node.targets]
-
-
-def _reasons(node: Conditional, name: str | None) -> str:
-    reasons = [f"if {_said(c.query)}" for c in node.conditions if name and c.then == name]
-    if name is not None and node.default == name:
-        reasons.append("else")
-    return " / ".join(reasons) or "never"
-
-
-def _said(query: Mapping[str, Any]) -> str:
-    """Say a query on one line."""
-    return " and ".join(_clause(key, expected) for key, expected in query.items()) or "always"
-
-
-def _clause(key: str, expected: Any) -> str:
-    if key in COMBINERS:
-        return "(" + f" {key[1:]} ".join(_said(query) for query in expected) + ")"
-    if isinstance(expected, Mapping):
-        return " and ".join(f"{key} {_SIGNS[sign]} {value!r}" for sign, value in expected.items())
-    return f"{key} = {expected!r}"
 
 
 def _quoted(text: str) -> str:

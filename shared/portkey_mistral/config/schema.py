@@ -1,9 +1,9 @@
 """Which keys a config may have and what stands under them. Gives back the config in one spelling.
 
-Portkey writes its keys in snake_case and in camelCase, and its gateway understands each in other places
-(portkey.md 1.3). Both are accepted everywhere here, and everything behind this module sees snake_case. What
-belongs to the caller is left as it is: the inside of `override_params`, conditions, `metadata`, guardrails
-and hooks. A key of which the value is None counts as not given.
+Portkey writes its keys in snake_case and in camelCase, and its gateway understands each in other places.
+Both are accepted everywhere here, and everything behind this module sees snake_case. What belongs to the
+caller is left as it is: the inside of `override_params`, conditions, `metadata`, guardrails and hooks. A
+key of which the value is None counts as not given.
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ def _guardrails(value: Any, path: str) -> Any:
 
 
 def _fim(value: Any, path: str) -> str:
-    # The gateway heeds the text "true" only, and ignores the boolean (portkey.md 1.2).
+    # The gateway heeds the text "true" only, and ignores the boolean.
     if value is True or value == "true":
         return "true"
     if value is False or value == "false":

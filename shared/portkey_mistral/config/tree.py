@@ -30,7 +30,7 @@ _MS = 1000
 
 @dataclass(frozen=True, slots=True)
 class _Inherited:
-    """What a node passes on to its targets (portkey.md 1.5)."""
+    """What a node passes on to its targets."""
 
     override_params: Mapping[str, Any] = field(default_factory=dict)
     retry: Retry | None = None
