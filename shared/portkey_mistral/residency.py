@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from portkey_mistral.config import Config, Target
 from portkey_mistral.exceptions import ConfigurationError, ResidencyError
-from portkey_mistral.messages import FilePart
-from portkey_mistral.requests import ChatRequest, Tool
+from portkey_mistral.messages import FilePart, Part, UnknownPart
+from portkey_mistral.requests import ChatRequest
 
 __all__ = [
     "DEFAULT_HOST",
@@ -27,6 +27,8 @@ __all__ = [
     "check_host",
     "check_request",
     "default_host",
+    "header_places",
+    "model_places",
     "places",
     "region_of",
     "route",
@@ -50,6 +52,16 @@ _KNOWN: Mapping[str, str] = {"api.eu.mistral.ai": "eu", "api.us.mistral.ai": "us
 _LOCAL = "local"
 _MISTRAL = "mistral-ai"
 _VIRTUAL_KEY = "a virtual key"
+_CONFIG = "a config in a header"
+# Headers that make a gateway send somewhere else than the settings say; what their values are called here.
+_ROUTING_HEADERS: Mapping[str, str | None] = {
+    "x-portkey-custom-host": None,
+    "x-portkey-provider": None,
+    "x-portkey-virtual-key": _VIRTUAL_KEY,
+    "x-portkey-config": _CONFIG,
+}
+# What a URL that is read in two ways could hide another host behind.
+_AMBIGUOUS = frozenset("@\\ \t\r\n")
 
 
 def default_host(residency: str | None) -> str:
@@ -126,18 +138,61 @@ def route(
         yield "base_url", host
 
 
-def check_request(request: ChatRequest, *, residency: str | None) -> None:
-    """Raise `ResidencyError` for what Mistral's regional hosts do not serve: built-in tools and files."""
+def model_places(config: Config | None, model: object) -> Iterator[tuple[str, str]]:
+    """Give (path, place) of every model that is a slug, `@place/model`: hosted Portkey goes where it says."""
+    asked = [("model", model)]
+    if config is not None:
+        asked += [
+            (f"{target.path}.override_params.model", target.override_params.get("model"))
+            for target in config.targets()
+        ]
+    for path, name in asked:
+        if isinstance(name, str) and name.startswith("@"):
+            yield path, name.partition("/")[0]
+
+
+def header_places(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Give (path, place) of every header of the user's own that tells a gateway where to send."""
+    for name, value in headers.items():
+        if name.lower() in _ROUTING_HEADERS:
+            yield f"header {name}", _ROUTING_HEADERS[name.lower()] or value
+
+
+def check_request(
+    request: ChatRequest, *, residency: str | None, config: Config | None = None
+) -> None:
+    """Raise `ResidencyError` for what Mistral's regional hosts do not serve: agents, built-in tools, files.
+
+    They serve no batches either, which this package does not send.
+    """
     if residency is None:
         return
-    for position, tool in enumerate(request.tools):
-        kind = "function" if isinstance(tool, Tool) else tool.get("type", "function")
-        if kind != "function":
-            raise _not_regional(f"tools[{position}]", f"the built-in tool {kind!r}", residency)
+    _check_fields("", {**request.extra, "tools": request.tools}, residency)
+    for target in config.targets() if config is not None else ():
+        _check_fields(f"{target.path}.override_params.", target.override_params, residency)
     for position, message in enumerate(request.messages):
         parts = () if isinstance(message.content, str) else message.content
-        if any(isinstance(part, FilePart) for part in parts):
+        if any(map(_is_upload, parts)):
             raise _not_regional(f"messages[{position}]", "an uploaded file", residency)
+
+
+def _check_fields(path: str, fields: Mapping[str, Any], residency: str) -> None:
+    if fields.get("agent_id") is not None:
+        raise _not_regional(f"{path}agent_id", "agents", residency)
+    tools: Iterable[Any] = fields.get("tools") or ()
+    for position, tool in enumerate(tools):
+        kind = tool.get("type", "function") if isinstance(tool, Mapping) else "function"
+        if kind != "function":
+            raise _not_regional(
+                f"{path}tools[{position}]", f"the built-in tool {kind!r}", residency
+            )
+
+
+def _is_upload(part: Part) -> bool:
+    """Whether a part is a file that was uploaded before, to the host that has no regions."""
+    if isinstance(part, UnknownPart):
+        return "file_id" in part.raw
+    return isinstance(part, FilePart)
 
 
 def _place(target: Target, base_url: str) -> str:
@@ -157,7 +212,7 @@ def _region(region: str) -> str:
 
 def _host(place: str) -> str:
     """Return the bare host of a URL or `host:port`; a name that is no host comes back as it is."""
-    if place.startswith("@"):
+    if not _AMBIGUOUS.isdisjoint(place):
         return place
     try:
         host = urlsplit(place if "://" in place else f"//{place}").hostname
@@ -178,6 +233,8 @@ def _is_loopback(host: str) -> bool:
 def _advice(place: str, residency: str, region: str | None) -> str:
     if _host(place) == _host(DEFAULT_HOST):
         return f"Use {default_host(residency)} (Mistral's default host makes no promise of place)."
+    if place == _CONFIG:
+        return "Pass it as portkey_config=, where its targets can be checked."
     if place == _VIRTUAL_KEY:
         return (
             "Only Portkey knows where it leads: name a host in the region (custom_host of the target, or "
