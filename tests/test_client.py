@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import pickle
 import threading
 import time
@@ -309,6 +310,21 @@ async def test_an_async_stream_that_is_closed_early_lets_go_at_once() -> None:
     assert (get().in_flight, get().requests[-1].state) == (0, "abandoned")
 
 
+def test_an_abandoned_async_stream_ends_with_its_loop_and_says_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    kept = []
+
+    async def abandon() -> None:
+        stream = client().astream(ask(LONG))
+        await anext(stream)
+        kept.append(stream)
+
+    asyncio.run(abandon())
+    assert not caplog.records
+    assert get().in_flight == 0
+
+
 async def test_a_cancelled_call_lets_go_at_once() -> None:
     get().inject(Fault(delay=30))
     task = asyncio.create_task(client(max_concurrency=1).achat(ask()))
@@ -496,3 +512,60 @@ def test_a_stopped_job_goes_on_where_it_was(kind: str, tmp_path: object) -> None
     assert 0 < before < 1100
     assert after == 1100
     assert vectors == embed(client(), kind, request)
+
+
+# --- OpenAI as a fallback target ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_openai_is_told_in_its_own_words_and_what_it_cannot_be_told_is_named(
+    is_async: bool,
+) -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        if request.url.host == "api.mistral.ai":
+            return httpx.Response(503)
+        return httpx.Response(
+            200,
+            json={
+                "model": "gpt-x",
+                "choices": [
+                    {"message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}
+                ],
+            },
+        )
+
+    transport = httpx.MockTransport(answer)
+    config = {
+        "strategy": {"mode": "fallback"},
+        "targets": [
+            {"provider": "mistral-ai", "api_key": "mistral-key"},
+            {
+                "provider": "openai",
+                "api_key": "openai-key",
+                "override_params": {"model": "gpt-x"},
+            },
+        ],
+    }
+    request = ask(random_seed=7, safe_prompt=True, max_tokens=9, stop=["END"])
+    if is_async:
+
+        async def run() -> object:
+            async with httpx.AsyncClient(transport=transport) as own:
+                mine = Client(portkey_config=config, http_async_client=own)
+                return await mine.achat(request)
+
+        response = asyncio.run(run())
+    else:
+        with httpx.Client(transport=transport) as own:
+            response = Client(portkey_config=config, http_client=own).chat(request)
+    told = json.loads(seen[1].content)
+    assert str(seen[1].url) == "https://api.openai.com/v1/chat/completions"
+    assert seen[1].headers["authorization"] == "Bearer openai-key"
+    assert (told["model"], told["seed"], told["stop"]) == ("gpt-x", 7, ["END"])
+    assert "safe_prompt" not in told
+    assert "random_seed" not in told
+    assert response.info.lost == ("safe_prompt",)
+    assert response.info.option_path == "config.targets[1]"

@@ -123,6 +123,13 @@ def test_a_rebuilt_object_is_the_same(
     assert again.portkey_config == settings.portkey_config
 
 
+@pytest.mark.parametrize("timeout", [None, 3.0, httpx.Timeout(5.0, read=None)])
+def test_a_timeout_is_what_it_was_set_to_and_none_waits_for_ever(timeout: Any) -> None:
+    settings = ConnectionSettings(api_key=KEY, timeout=timeout)
+    assert settings.timeout == timeout
+    assert by_fields(settings).timeout == timeout
+
+
 def test_each_class_must_repeat_the_config() -> None:
     """pydantic takes the last base's config: a framework's base would drop `extra="forbid"`."""
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portkey_mistral import ConfigurationError
-from portkey_mistral.ways import resolve, way_of
+from portkey_mistral.ways import ENVIRONMENT, resolve, way_of
 
 HOSTED = "https://api.portkey.ai/v1"
 OWN = "http://localhost:8787/v1"
@@ -132,8 +132,10 @@ def test_resolving_again_in_any_environment_finds_the_same_way(
         fields = resolve(arguments, environ)
     except ConfigurationError:
         return
-    again = resolve(fields, later)
+    everything = dict.fromkeys((*ENVIRONMENT, "provider")) | fields
+    again = resolve(everything, later)
     assert way(again) == way(fields)
+    assert again.get("portkey_config") == fields.get("portkey_config")
     for name in ("base_url", "gateway_url", "portkey_api_key", "virtual_key"):
         if name in fields:
             assert again[name] == fields[name]

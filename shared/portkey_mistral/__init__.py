@@ -70,6 +70,7 @@ from portkey_mistral.responses import (
     Usage,
 )
 from portkey_mistral.settings import MODEL_CONFIG, ConnectionSettings
+from portkey_mistral.state import SharedStateWarning
 
 __version__ = version("portkey-mistral")
 
@@ -126,6 +127,7 @@ __all__ = [
     "ResponseFormat",
     "ResponseFormatError",
     "Role",
+    "SharedStateWarning",
     "Stream",
     "StreamInterruptedError",
     "TextPart",

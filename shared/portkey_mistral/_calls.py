@@ -16,23 +16,25 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import SecretStr
 
-from portkey_mistral import models, residency, state
+from portkey_mistral import models, residency
 from portkey_mistral._checks import check_request
-from portkey_mistral._engine.outcomes import RequestFacts
+from portkey_mistral._engine.outcomes import Attempt, RequestFacts
 from portkey_mistral._engine.plan import plan
 from portkey_mistral._speech import DirectSpeech, GatewaySpeech, Speech
-from portkey_mistral._transport.call import Call, Limits
+from portkey_mistral._transport.call import Call, Limits, Resumption
 from portkey_mistral._transport.connections import Wiring
 from portkey_mistral._transport.permits import Bound
 from portkey_mistral._wire.gateway import GatewayOptions
 from portkey_mistral._wire.mistral import canonical
 from portkey_mistral.config import Config, Node, Retry, Target
+from portkey_mistral.exceptions import ParameterLossError, PortkeyMistralError
 from portkey_mistral.needs import needs_of
 from portkey_mistral.requests import CallOptions, ChatRequest, Operation, Request
 from portkey_mistral.settings import ConnectionSettings
+from portkey_mistral.state import State, connect
 from portkey_mistral.tokens import BYTES_PER_TOKEN
 
-__all__ = ["prepare_call"]
+__all__ = ["lost_parameters", "prepare_call"]
 
 T = TypeVar("T")
 
@@ -84,32 +86,67 @@ def prepare_call(
     """
     if request is not None:
         check_request(request)
-        models.warn_if_retired(request.model, stacklevel=3)
-    body = {} if request is None else canonical(request, stream=stream)
-    options = options or CallOptions()
-    config = _config(settings, options)
-    needs = frozenset[str]() if request is None else needs_of(request)
-    asked = _Asked(settings, options, config, operation, stream, body, needs)
+        models.warn_if_retired(request.model)
+    asked = _ask(settings, request, options, operation=operation, stream=stream)
+    options = asked.options
     _check_residency(asked, request)
     facts, root, retries = _facts(asked), _root(asked), _retries(asked)
+    speech = _speech(asked)
+    resumes = settings.on_interrupt == "resume"
     return Call(
         way=settings.way,
         plan=lambda health: plan(root, facts, health, _dice, max_retries=retries),
-        say=_speech(asked).say,
+        say=speech.say,
         read=read,
         wiring=Wiring(
             settings.proxy, settings.ssl_context, settings.http_client, settings.http_async_client
         ),
         limits=_limits(asked),
-        state=state.connect(settings.state),
+        state=_state(asked),
         breaker_keys=_breaker_keys(asked),
         deadline=facts.deadline,
         secrets=frozenset(_secrets(asked)),
         trace_id=options.trace_id or settings.trace_id,
         streams=stream,
-        resumable=settings.on_interrupt == "resume" and _resumable(request),
+        resumption=Resumption(speech.unfit, speech.unable) if resumes else None,
         prompt_tokens=facts.prompt_tokens,
         refresh_cache=bool(_chosen(options.cache_force_refresh, settings.cache_force_refresh)),
+    )
+
+
+def lost_parameters(
+    settings: ConnectionSettings, request: ChatRequest, options: CallOptions | None
+) -> tuple[str, ...]:
+    """Name the parameters of a request that would be lost on its way; nothing is sent."""
+    asked = _ask(settings, request, options, operation="chat", stream=False)
+    if not asked.through_gateway:
+        return ()
+    try:
+        _speech(asked).say(Attempt("config", Target()), "")
+    except ParameterLossError as loss:
+        return loss.parameters
+    except PortkeyMistralError:
+        return ()  # something else is wrong, which the call itself will tell
+    return ()
+
+
+def _ask(
+    settings: ConnectionSettings,
+    request: Request | None,
+    options: CallOptions | None,
+    *,
+    operation: Operation,
+    stream: bool,
+) -> _Asked:
+    options = options or CallOptions()
+    return _Asked(
+        settings,
+        options,
+        _config(settings, options),
+        operation,
+        stream,
+        {} if request is None else canonical(request, stream=stream),
+        frozenset() if request is None else needs_of(request),
     )
 
 
@@ -122,13 +159,19 @@ def _config(settings: ConnectionSettings, options: CallOptions) -> Config | None
 
 
 def _check_residency(asked: _Asked, request: Request | None) -> None:
+    """Check all of it at each call: a field may have been set, and a config given, after construction."""
     settings = asked.settings
     if settings.data_residency is None:
         return
-    if asked.options.portkey_config is not None and asked.config is not None:
-        settings.check_residency(asked.config)
+    settings.check_residency(asked.config)
+    if asked.through_gateway:
+        told = [
+            *residency.model_places(asked.config, asked.body.get("model")),
+            *residency.header_places(asked.options.headers or {}),
+        ]
+        residency.check(told, residency=settings.data_residency, declared=settings.residency_hosts)
     if isinstance(request, ChatRequest):
-        residency.check_request(request, residency=settings.data_residency)
+        residency.check_request(request, residency=settings.data_residency, config=asked.config)
 
 
 def _facts(asked: _Asked) -> RequestFacts:
@@ -230,6 +273,14 @@ def _bound(asked: _Asked) -> Bound | None:
     return Bound(digest, settings.max_concurrency)
 
 
+def _state(asked: _Asked) -> State:
+    """The store of the call's breakers and answers. A call that has neither asks none far away."""
+    if asked.through_gateway or asked.config is None:
+        return connect("memory:")
+    keeps = any(t.breaker is not None or t.cache is not None for t in asked.config.targets())
+    return connect(asked.settings.state if keeps else "memory:")
+
+
 def _breaker_keys(asked: _Asked) -> dict[str, str]:
     if asked.through_gateway or asked.config is None:
         return {}
@@ -254,18 +305,6 @@ def _secrets(asked: _Asked) -> Iterator[str]:
         )
 
 
-def _resumable(request: Request | None) -> bool:
-    """Only plain text can be continued: a call, a thought or a JSON value cannot be taken up half-way."""
-    return (
-        isinstance(request, ChatRequest)
-        and not request.tools
-        and request.response_format is None
-        and request.n in (None, 1)
-        and request.prompt_mode is None
-        and request.reasoning_effort in (None, "none")
-    )
-
-
 def _prompt_tokens(body: Mapping[str, Any]) -> int:
     """A rough size of the prompt, for `strategy.skip` and for the usage of a cut stream."""
     said = body.get("messages") or body.get("prompt") or body.get("input") or ""
@@ -282,8 +321,8 @@ def _text_length(value: Any) -> int:
     return 0
 
 
-def _revealed(secret: SecretStr | None) -> str | None:
-    return None if secret is None else secret.get_secret_value()
+def _revealed(secret: SecretStr | str | None) -> str | None:
+    return secret.get_secret_value() if isinstance(secret, SecretStr) else secret
 
 
 def _chosen(mine: bool | None, general: bool | None) -> bool | None:

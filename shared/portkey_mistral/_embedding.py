@@ -104,15 +104,20 @@ async def aembed(
     job = _begin(settings, request, options)
     spans = _spans(job)
     gate = asyncio.Semaphore(_in_flight(job, spans))
+    failed = asyncio.Event()
 
     async def fill(span: range) -> None:
         async with gate:
-            await _afill(job, span)
+            if not failed.is_set():
+                await _afill(job, span)
 
     tasks = [asyncio.create_task(fill(span)) for span in spans]
     try:
         await asyncio.gather(*tasks)
     except APIError as error:
+        # Requests that are on their way are paid for: nothing new is sent, but their vectors are kept.
+        failed.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
         error.completed = dict(job.vectors)
         raise
     finally:
@@ -130,10 +135,7 @@ def _begin(
     everything = range(len(request.inputs))
     if settings.embed_resume is None or not everything:
         return _Job(settings, request, options, everything, None)
-    place = settings.gateway_url or settings.base_url or ""
-    if settings.portkey_config is not None:
-        place += settings.portkey_config.fingerprint
-    store = ResumeStore(settings.embed_resume, request, place=place)
+    store = ResumeStore(settings.embed_resume, request, place=settings.place)
     found = store.found(request.inputs)
     missing = [index for index in everything if index not in found]
     return _Job(settings, request, options, missing, store, found)

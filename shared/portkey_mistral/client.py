@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from portkey_mistral import _embedding
-from portkey_mistral._calls import prepare_call
+from portkey_mistral._calls import lost_parameters, prepare_call
 from portkey_mistral._transport.call import Call
 from portkey_mistral._transport.drive import adrive, drive
 from portkey_mistral._transport.streaming import AsyncStream, Stream
 from portkey_mistral._wire.decode import decode_chat, decode_models, decode_moderation
+from portkey_mistral.messages import Message
 from portkey_mistral.requests import (
     CallOptions,
     ChatRequest,
@@ -19,6 +20,7 @@ from portkey_mistral.requests import (
     ModerationRequest,
     Operation,
     Request,
+    ResponseFormat,
 )
 from portkey_mistral.responses import (
     ChatResponse,
@@ -119,6 +121,19 @@ class Client:
     async def amodels(self, options: CallOptions | None = None) -> tuple[ModelCard, ...]:
         """Return the models that the server lists for this key."""
         return await adrive(self._call("models", None, options, decode_models))
+
+    def keeps_response_format(self, model: str, options: CallOptions | None = None) -> bool:
+        """Say whether JSON mode reaches the model on the way that a call would go.
+
+        The gateway's unified lane drops it, and a call stays on that lane where guardrails are, or may be,
+        in a config that only Portkey can see.
+        """
+        request = ChatRequest(
+            model=model,
+            messages=[Message.user("")],
+            response_format=ResponseFormat("json_object"),
+        )
+        return not lost_parameters(self.settings, request, options)
 
     def _call(
         self,

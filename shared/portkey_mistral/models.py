@@ -6,6 +6,7 @@ that it does not know are never refused, so that a model works on the day it app
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -176,10 +177,10 @@ def context_window(name: str) -> int:
     return (model and model.context_window) or DEFAULT_CONTEXT_WINDOW
 
 
-def warn_if_retired(name: str, *, today: date | None = None, stacklevel: int = 1) -> None:
+def warn_if_retired(name: str, *, today: date | None = None) -> None:
     """Warn, once a process and model, that a model is retired, naming the date and its replacement.
 
-    `stacklevel` 1 blames the caller of this function, 2 the caller's caller.
+    The warning points at the nearest line that belongs neither to this package nor to a framework.
     """
     model = find(name)
     if model is None or model.id in _warned:
@@ -188,7 +189,7 @@ def warn_if_retired(name: str, *, today: date | None = None, stacklevel: int = 1
     if model.status_on(day) != "retired":
         return
     _warned.add(model.id)
-    warnings.warn(_retired(name, model, day), ModelRetiredWarning, stacklevel=stacklevel + 1)
+    warnings.warn(_retired(name, model, day), ModelRetiredWarning, stacklevel=_callers_level())
 
 
 def check_capabilities(name: str, needs: Collection[str], *, today: date | None = None) -> None:
@@ -211,6 +212,28 @@ def check_capabilities(name: str, needs: Collection[str], *, today: date | None 
 
 
 _warned: set[str] = set()
+
+_NOT_THE_CALLER = (
+    "portkey_mistral",
+    "langchain",
+    "llama_index",
+    "llamaindex_portkey_mistral",
+    "langgraph",
+    "asyncio",
+    "concurrent",
+    "threading",
+    "wrapt",
+)
+
+
+def _callers_level() -> int:
+    """Return the `stacklevel`, as seen from our caller, of the line that asked for the model."""
+    # Python 3.12 has skip_file_prefixes for this.
+    here = inspect.currentframe()
+    frame, level = here and here.f_back, 1
+    while frame and frame.f_back and frame.f_globals["__name__"].startswith(_NOT_THE_CALLER):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _today() -> date:

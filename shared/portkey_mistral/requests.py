@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.messages import Message
 
 if TYPE_CHECKING:
@@ -60,6 +61,31 @@ class ResponseFormat:
     schema: Mapping[str, Any] | None = None
     strict: bool | None = None
     description: str | None = None
+
+    @classmethod
+    def read(cls, value: ResponseFormat | Mapping[str, Any]) -> ResponseFormat:
+        """Read the form in which Mistral and OpenAI write it.
+
+        Raises:
+            InvalidRequestError: it is none of `text`, `json_object` and `json_schema`.
+        """
+        match value:
+            case ResponseFormat():
+                return value
+            case {"type": "text" | "json_object" as kind}:
+                return cls(kind)
+            case {"type": "json_schema", "json_schema": {"schema": Mapping() as schema} as given}:
+                return cls(
+                    "json_schema",
+                    name=given.get("name") or schema.get("title") or "answer",
+                    schema=schema,
+                    strict=given.get("strict"),
+                    description=given.get("description"),
+                )
+        raise InvalidRequestError(
+            "response_format must be {'type': 'json_object'} or {'type': 'json_schema', 'json_schema': "
+            "{'name': ..., 'schema': {...}}}."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, Self
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import (
@@ -20,12 +22,15 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    field_serializer,
+    field_validator,
     model_validator,
 )
 
 from portkey_mistral import residency, ways
 from portkey_mistral.config import Config, check_direct_config, check_gateway_config
 from portkey_mistral.exceptions import ConfigurationError
+from portkey_mistral.state import connect, without_password
 from portkey_mistral.validation import by_field, explain
 
 if TYPE_CHECKING:
@@ -44,6 +49,13 @@ MODEL_CONFIG = ConfigDict(
 )
 
 
+# A key may be given as text; it is kept as a SecretStr. Type checkers see both, pydantic converts.
+if TYPE_CHECKING:
+    Secret = SecretStr | str
+else:
+    Secret = SecretStr
+
+
 class ConnectionSettings(BaseModel):
     """How to reach a model. Inherited by every public class, and what `Client` is made from.
 
@@ -57,7 +69,7 @@ class ConnectionSettings(BaseModel):
 
     model_config = MODEL_CONFIG
 
-    api_key: SecretStr | None = Field(
+    api_key: Secret | None = Field(
         default=None,
         validation_alias=AliasChoices("api_key", "mistral_api_key"),
         exclude=True,
@@ -70,7 +82,7 @@ class ConnectionSettings(BaseModel):
         description="Mistral-compatible endpoint; a bare host gets /v1; 'sandbox:' is the embedded one. "
         "With a gateway: the target's custom host. Environment: MISTRAL_BASE_URL.",
     )
-    portkey_api_key: SecretStr | None = Field(
+    portkey_api_key: Secret | None = Field(
         default=None,
         exclude=True,
         repr=False,
@@ -91,7 +103,7 @@ class ConnectionSettings(BaseModel):
         default=ways.DEFAULT_PROVIDER,
         description="Provider of the only target, where there is no config. Environment: PORTKEY_PROVIDER.",
     )
-    virtual_key: SecretStr | None = Field(
+    virtual_key: Secret | None = Field(
         default=None,
         exclude=True,
         repr=False,
@@ -149,7 +161,9 @@ class ConnectionSettings(BaseModel):
     )
     state: str = Field(
         default="memory:",
-        description="Where breakers, limits and cached answers live. Environment: PORTKEY_MISTRAL_STATE.",
+        repr=False,
+        description="Where breakers and cached answers live: 'memory:' is this process, 'redis://...' all that "
+        "share the server. Dumps leave its password out. Environment: PORTKEY_MISTRAL_STATE.",
     )
     embed_resume: str | None = Field(
         default=None,
@@ -192,6 +206,16 @@ class ConnectionSettings(BaseModel):
                 # pydantic's own text and its chain can print inputs, keys among them.
                 raise ConfigurationError(explain(error, type(self))) from None
 
+    @field_validator("state")
+    @classmethod
+    def _check_state(cls, url: str) -> str:
+        connect(url)
+        return url
+
+    @field_serializer("state")
+    def _dump_state(self, url: str) -> str:
+        return without_password(url)
+
     @model_validator(mode="before")
     @classmethod
     def _resolve_way(cls, values: Any) -> Any:
@@ -202,6 +226,15 @@ class ConnectionSettings(BaseModel):
             connection["portkey_config"] = Config.parse(connection["portkey_config"])
         return others | ways.resolve(connection, os.environ)
 
+    @field_serializer("timeout", when_used="json")
+    def _write_timeout(self, timeout: float | httpx.Timeout | None) -> Any:
+        return timeout.as_dict() if isinstance(timeout, httpx.Timeout) else timeout
+
+    @field_validator("timeout", mode="before")
+    @classmethod
+    def _read_timeout(cls, value: Any) -> Any:
+        return httpx.Timeout(**value) if isinstance(value, dict) else value
+
     @model_validator(mode="after")
     def _check_route(self) -> Self:
         if self.portkey_config is not None:
@@ -211,23 +244,46 @@ class ConnectionSettings(BaseModel):
 
     def check_config(self, config: Config) -> None:
         """Raise `ConfigurationError` for what the chosen way cannot do with a config."""
-        check_gateway_config(config) if self.way == "gateway" else check_direct_config(config)
+        if self.gateway_url is None:
+            check_direct_config(config)
+        else:
+            check_gateway_config(config, hosted=ways.is_hosted(self.gateway_url))
 
     def check_residency(self, config: Config | None) -> None:
         """Raise `ResidencyError` if a call could leave the region that was asked for."""
-        route = residency.route(
-            config,
-            base_url=self.base_url,
-            gateway_url=self.gateway_url,
-            provider=self.provider,
-            virtual_key=self.virtual_key is not None,
-        )
+        if self.data_residency is None:
+            return
+        # The passthrough lane leaves out whatever stands for a provider, and goes to a host by its URL.
+        passes = self.gateway_url is not None and self.gateway_lane == "passthrough"
+        route = [
+            *residency.route(
+                config,
+                base_url=self.base_url,
+                gateway_url=self.gateway_url,
+                provider=ways.DEFAULT_PROVIDER if passes else self.provider,
+                virtual_key=self.virtual_key is not None and not passes,
+            ),
+            *residency.header_places((self.gateway_url and self.default_headers) or {}),
+            *self._stores(config),
+        ]
         residency.check(route, residency=self.data_residency, declared=self.residency_hosts)
+
+    def _stores(self, config: Config | None) -> Iterator[tuple[str, str]]:
+        """Cached answers are data too. Breakers, which share the store, tell nothing of them."""
+        caches = config is not None and any(target.cache for target in config.targets())
+        if caches and self.gateway_url is None and not self.state.startswith("memory:"):
+            yield "state", urlsplit(self.state).hostname or "localhost"  # a socket file has no host
 
     @property
     def way(self) -> ways.Way:
         """Where calls go: "direct", "gateway" or "sandbox"."""
         return ways.way_of(self.base_url, self.gateway_url)
+
+    @property
+    def place(self) -> str:
+        """What answers, as text without keys: vectors are kept apart by it, beside their model."""
+        url = self.gateway_url or self.base_url or ""
+        return url if self.portkey_config is None else url + self.portkey_config.fingerprint
 
     @property
     def client(self) -> Client:

@@ -7,7 +7,7 @@ gateway argument means direct, whatever the environment says. Arguments beat the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, TypeAlias
 
 from portkey_mistral import residency
@@ -32,6 +32,9 @@ ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "data_residency": ("MISTRAL_DATA_RESIDENCY",),
     "state": ("PORTKEY_MISTRAL_STATE",),
 }
+_KEYS = frozenset({"api_key", "portkey_api_key"})
+# Elsewhere None means "not said"; a timeout of None waits for ever.
+_SAID_BY_NONE = frozenset({"timeout"})
 _GATEWAY_ONLY = ("portkey_api_key", "gateway_url", "virtual_key")
 
 
@@ -40,8 +43,10 @@ def resolve(given: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, A
 
     Resolving the result again, in any environment, gives the same way.
     """
-    arguments = {name: value for name, value in given.items() if value is not None}
-    found = _from_environment(environ)
+    arguments = {
+        name: value for name, value in given.items() if value is not None or name in _SAID_BY_NONE
+    }
+    found = _from_environment(environ, without=_settled(given))
     through_gateway = _asks_for_gateway(arguments) or (
         "base_url" not in arguments and _asks_for_gateway(found)
     )
@@ -56,16 +61,32 @@ def way_of(base_url: str | None, gateway_url: str | None) -> Way:
     return "sandbox" if is_sandbox(base_url) else "direct"
 
 
+def is_hosted(gateway_url: str) -> bool:
+    """Whether a gateway is Portkey's own service."""
+    host = gateway_url.partition("://")[2].partition("/")[0]
+    return host.endswith(".portkey.ai")
+
+
 def is_sandbox(url: str | None) -> bool:
     return url is not None and url.startswith("sandbox:")
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
+def _settled(given: Mapping[str, Any]) -> frozenset[str]:
+    """Name what is given as None by an object that is rebuilt: its way was resolved without it.
+
+    Keys are not among them: a dump holds none, so they have to be found where the object is rebuilt.
+    """
+    if given.get("base_url") is None and given.get("gateway_url") is None:
+        return frozenset()
+    return frozenset(name for name, value in given.items() if value is None) - _KEYS
+
+
+def _from_environment(environ: Mapping[str, str], *, without: Collection[str]) -> dict[str, str]:
     return {
         name: value
         for name, variables in ENVIRONMENT.items()
         for value in [next((environ[v] for v in variables if environ.get(v)), None)]
-        if value is not None
+        if value is not None and name not in without
     }
 
 
@@ -114,9 +135,15 @@ def _gateway(known: dict[str, Any], arguments: Mapping[str, Any]) -> dict[str, A
     # A default that was filled in while the object went direct says nothing about the gateway's target.
     if base_url is not None and str(base_url).rstrip("/") != residency.DEFAULT_HOST:
         fields["base_url"] = _with_version(_checked(base_url, "base_url"))
-    elif fields.get("data_residency") and not _has_stand_in(fields):
+    elif fields.get("data_residency") and _is_mistral(fields):
+        # Left to itself the gateway would go to the host that makes no promise of place.
         fields["base_url"] = residency.default_host(fields["data_residency"])
     return _without_shadowed_key(fields, arguments)
+
+
+def _is_mistral(fields: Mapping[str, Any]) -> bool:
+    provider = fields.get("provider", DEFAULT_PROVIDER)
+    return provider == DEFAULT_PROVIDER and not _has_stand_in(fields)
 
 
 def _has_stand_in(fields: Mapping[str, Any]) -> bool:
