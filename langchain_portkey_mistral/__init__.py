@@ -11,9 +11,18 @@ from langchain_portkey_mistral import block_translator as _block_translator
 from langchain_portkey_mistral._version import __version__
 from langchain_portkey_mistral.chat_models import ChatPortkeyMistral
 from langchain_portkey_mistral.embeddings import PortkeyMistralEmbeddings
+from langchain_portkey_mistral.factory import init_chat_model
 from langchain_portkey_mistral.fim import PortkeyMistralFIM
+from langchain_portkey_mistral.parsers import TruncatedAnswerError
 
-__all__ = ["ChatPortkeyMistral", "PortkeyMistralEmbeddings", "PortkeyMistralFIM", "__version__"]
+__all__ = [
+    "ChatPortkeyMistral",
+    "PortkeyMistralEmbeddings",
+    "PortkeyMistralFIM",
+    "TruncatedAnswerError",
+    "__version__",
+    "init_chat_model",
+]
 
 _block_translator.register()
 del _block_translator, _langchain_core

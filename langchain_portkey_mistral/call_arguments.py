@@ -17,10 +17,10 @@ from langchain_portkey_mistral.messages_in import to_messages
 from langchain_portkey_mistral.tools import to_tool, to_tool_choice, tool_choice_value, tool_dicts
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.generation import GenerationSettings
-from portkey_mistral.requests import CallOptions, ChatRequest, ResponseFormat, ToolChoice
+from portkey_mistral.requests import CallOptions, ChatRequest, ToolChoice
 from portkey_mistral.validation import argument_names
 
-__all__ = ["OPTIONS", "chat_request", "refuse_unknown", "to_options", "to_response_format"]
+__all__ = ["OPTIONS", "chat_request", "refuse_unknown", "to_options"]
 
 OPTIONS = frozenset(field.name for field in fields(CallOptions))
 _FIELDS = frozenset(argument_names(GenerationSettings))
@@ -52,10 +52,6 @@ def chat_request(
     if stop is not None:
         said["stop"] = list(stop)
     known = settings.generation_fields(said)
-    if not known.get("stop"):
-        known.pop("stop", None)
-    if "response_format" in known:
-        known["response_format"] = to_response_format(known["response_format"])
     tools = tool_dicts(arguments.get("tools") or (), strict=arguments.get("strict"))
     return ChatRequest(
         messages=to_messages(messages),
@@ -91,28 +87,3 @@ def _unknown(arguments: Mapping[str, Any], known: frozenset[str]) -> Iterator[st
             near = get_close_matches(name, sorted(known - _SIGNALS), n=1, cutoff=0.6)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             yield f"unknown argument {name!r}{hint}"
-
-
-def to_response_format(value: Any) -> ResponseFormat:
-    """Read `response_format` in the form of Mistral and OpenAI.
-
-    Raises:
-        InvalidRequestError: it is none of `text`, `json_object` and `json_schema`.
-    """
-    match value:
-        case ResponseFormat():
-            return value
-        case {"type": "text" | "json_object" as kind}:
-            return ResponseFormat(type=kind)
-        case {"type": "json_schema", "json_schema": {"schema": Mapping() as schema} as given}:
-            return ResponseFormat(
-                type="json_schema",
-                name=given.get("name") or schema.get("title") or "response",
-                schema=schema,
-                strict=given.get("strict"),
-                description=given.get("description"),
-            )
-    raise InvalidRequestError(
-        "response_format must be {'type': 'json_object'} or {'type': 'json_schema', 'json_schema': "
-        "{'name': ..., 'schema': {...}}}; with_structured_output() builds it from a class."
-    )

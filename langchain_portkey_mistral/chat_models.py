@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, cast
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from inspect import signature
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput, ModelProfile
@@ -16,12 +17,13 @@ from pydantic import BaseModel, Field, model_validator
 from langchain_portkey_mistral._version import DISTRIBUTION, __version__
 from langchain_portkey_mistral.call_arguments import chat_request, to_options
 from langchain_portkey_mistral.errors import langchain_errors
-from langchain_portkey_mistral.identity import identity, traceable
+from langchain_portkey_mistral.events import Event, EventWriter
+from langchain_portkey_mistral.identity import identity, of_the_answer, traceable
 from langchain_portkey_mistral.messages_out import to_chat_result
 from langchain_portkey_mistral.metadata import PROVIDER, add_token_usage, known
 from langchain_portkey_mistral.profiles import LookedUpProfile, profile_of
 from langchain_portkey_mistral.streaming import ChunkWriter
-from langchain_portkey_mistral.structured import Method, Schema, keeps_response_format, structured
+from langchain_portkey_mistral.structured import Method, Schema, structured
 from langchain_portkey_mistral.token_counts import count_message_tokens, token_ids
 from langchain_portkey_mistral.tools import ToolLike, tool_choice_value, tool_dicts
 from portkey_mistral.config import Config
@@ -34,16 +36,156 @@ from portkey_mistral.tokens import count_tokens
 __all__ = ["ChatPortkeyMistral"]
 
 
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _signed(method: _F) -> _F:
+    """Keep the signature with the method: LangChain asks for it at every call, and working it out costs 40 us."""
+    vars(method)["__signature__"] = signature(method)
+    return method
+
+
 class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
     """A Mistral chat model, straight from Mistral, through a Portkey gateway, or on the sandbox.
 
-    Every field can also be said for one call (`invoke(..., temperature=0)`) or bound (`bind(...)`), and so
-    can `portkey_config`, `trace_id`, `portkey_metadata` and `timeout`. What the package does not know of
-    goes through `model_kwargs`.
+    Setup:
+        Install the package with its extra, and set a key:
 
-    >>> model = ChatPortkeyMistral(model="mistral-small-latest", base_url="sandbox:")
-    >>> model.invoke("Hello!").response_metadata["finish_reason"]
-    'stop'
+        ```bash
+        pip install "portkey-mistral[langchain]"
+        export MISTRAL_API_KEY="your-key"       # straight to Mistral
+        # or: export PORTKEY_API_KEY="your-key" # through Portkey
+        ```
+
+        Without a key, `base_url="sandbox:"` answers offline, from an embedded stand-in.
+
+    Key init args (completion params):
+        model: Id or alias, "mistral-small-latest" by default; `@slug/model` with Portkey.
+        temperature: Randomness, 0 to 1.5.
+        max_tokens: Most tokens to generate.
+        stop: Texts that end the answer.
+        random_seed: Seed for answers that can be repeated.
+        reasoning_effort: How long to think, where the model does.
+        response_format, parallel_tool_calls, n, logprobs, prediction, ...: Mistral's own, see the fields.
+        model_kwargs: Members of the request's body that have no field here.
+
+    Key init args (client params):
+        api_key: Mistral key; else MISTRAL_API_KEY.
+        base_url: Mistral-compatible endpoint, or "sandbox:".
+        portkey_api_key, gateway_url, provider, virtual_key: The way through a Portkey gateway.
+        portkey_config: Portkey config: retries, fallbacks, load balancing; straight to Mistral it runs here.
+        timeout: Seconds for one attempt; `httpx.Timeout` and None too.
+        max_retries: Extra sends on 408, 429 and 5xx, 2 by default.
+        max_concurrency: Most requests in flight.
+
+    All of them, and every field of LangChain's chat models, are checked at construction; an unknown name is
+    an error that names the nearest. Every completion param can also be said for one call
+    (`invoke(..., temperature=0)`) or bound (`bind(...)`), and so can `portkey_config`, `trace_id`,
+    `portkey_metadata` and `timeout`.
+
+    Instantiate:
+        ```python
+        from langchain_portkey_mistral import ChatPortkeyMistral
+
+        model = ChatPortkeyMistral(model="mistral-small-latest", temperature=0)
+        ```
+
+    Invoke:
+        ```python
+        message = model.invoke(
+            [("system", "Translate to French."), ("human", "I love programming.")]
+        )
+        print(message.text)
+        ```
+
+    Stream:
+        ```python
+        for chunk in model.stream("Count to five."):
+            print(chunk.text, end="")
+
+        first, *rest = model.stream("Count to five.")
+        whole = first + rest
+        assert whole.usage_metadata["total_tokens"] > 0
+        ```
+
+        A stream that breaks off raises `StreamInterruptedError` with what had come; it never looks
+        finished.
+
+    Async:
+        ```python
+        import asyncio
+
+
+        async def main() -> None:
+            await model.ainvoke("Hello!")
+            async for chunk in model.astream("Hello!"):
+                print(chunk.text, end="")
+            await model.abatch(["Hello!", "Hi!"])
+
+
+        asyncio.run(main())
+        ```
+
+    Tool calling:
+        ```python
+        from pydantic import BaseModel, Field
+
+
+        class GetWeather(BaseModel):
+            \"\"\"Get the weather in a city.\"\"\"
+
+            city: str = Field(description="For example Paris.")
+
+
+        message = model.bind_tools([GetWeather]).invoke("What is the weather in Paris and Rome?")
+        assert [call["args"] for call in message.tool_calls] == [{"city": "Paris"}, {"city": "Rome"}]
+        ```
+
+    Structured output:
+        ```python
+        class Joke(BaseModel):
+            \"\"\"A joke in two parts.\"\"\"
+
+            setup: str
+            punchline: str
+
+
+        joke = model.with_structured_output(Joke).invoke("Tell me a joke about cats.")
+        assert isinstance(joke, Joke)
+        ```
+
+        An answer that was cut off at `max_tokens` raises `TruncatedAnswerError`; it is never completed by
+        guessing.
+
+    JSON mode:
+        ```python
+        json_model = model.bind(response_format={"type": "json_object"})
+        message = json_model.invoke(
+            "Return a JSON object with the key 'numbers' and three numbers."
+        )
+        ```
+
+    Image input:
+        ```python
+        image = {"type": "image", "url": "https://example.org/cat.png"}
+        message = model.invoke([("human", [{"type": "text", "text": "Describe this."}, image])])
+        ```
+
+        PDFs (`{"type": "file", ...}`) and sound (`{"type": "audio", ...}`) go the same way, by URL or in
+        base64, in the block forms of LangChain, OpenAI and Anthropic.
+
+    Token usage:
+        ```python
+        message = model.invoke("Hello!")
+        assert {"input_tokens", "output_tokens", "total_tokens"} <= message.usage_metadata.keys()
+        ```
+
+    Response metadata:
+        ```python
+        metadata = message.response_metadata
+        print(metadata["model_name"], metadata["finish_reason"], metadata["request_id"])
+        print(metadata["way"], metadata["attempts"])  # how the call went, and what was tried
+        ```
 
     Raises:
         ConfigurationError: at construction, for a field that is wrong, unknown or out of place.
@@ -53,8 +195,10 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
 
     model_config = MODEL_CONFIG
 
-    streaming: bool = Field(
-        default=False, description="True streams inside `invoke` too; False, given, never streams."
+    # None, not False: an object rebuilt from all its fields says False too, and False never streams.
+    streaming: bool | None = Field(
+        default=None,
+        description="True streams inside `invoke` too; False never streams; None leaves it to the caller.",
     )
     model_kwargs: dict[str, Any] = Field(
         default_factory=dict, description="Members of the request's body that have no field here."
@@ -102,7 +246,8 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         # The base puts the arguments in as they came, and with them the keys of a config.
-        return str(sorted(self._get_invocation_params(stop=stop, **kwargs).items()))
+        facts = self._get_invocation_params(stop=stop, **of_the_answer(kwargs))
+        return str(sorted(facts.items()))
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         said = {name: kwargs[name] for name in GENERATION_FIELDS if name in kwargs}
@@ -117,13 +262,14 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
         return cast("LangSmithParams", {"ls_provider": PROVIDER, "ls_model_type": "chat"} | facts)
 
     def _resolve_model_profile(self) -> ModelProfile | None:
-        return profile_of(self.model, native_json=keeps_response_format(self))
+        return profile_of(self.model, native_json=self.client.keeps_response_format(self.model))
 
     def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None], /) -> dict[str, Any]:
         return add_token_usage(llm_outputs)
 
     # --- calls ---
 
+    @_signed
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -135,6 +281,7 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
             request = self._request(messages, stop, kwargs)
             return to_chat_result(self.client.chat(request, to_options(kwargs)))
 
+    @_signed
     async def _agenerate(
         self,
         messages: list[BaseMessage],
@@ -147,6 +294,7 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
             return to_chat_result(await self.client.achat(request, to_options(kwargs)))
 
     # LangChain's core tells the callbacks of each chunk by itself, so `run_manager` is not used here.
+    @_signed
     def _stream(
         self,
         messages: list[BaseMessage],
@@ -163,6 +311,7 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
                         yield chunk
                 yield writer.last(deltas.info)
 
+    @_signed
     async def _astream(
         self,
         messages: list[BaseMessage],
@@ -178,6 +327,41 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
                     if (chunk := writer.chunk(delta)) is not None:
                         yield chunk
                 yield writer.last(deltas.info)
+
+    # LangChain's core looks these two up by name, for `stream_events(version="v3")`.
+    def _stream_chat_model_events(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[Event]:
+        with langchain_errors():
+            request = _one_answer(self._request(messages, stop, kwargs))
+            writer = EventWriter()
+            with self.client.stream(request, to_options(kwargs)) as deltas:
+                yield writer.begin(_message_id(run_manager))
+                for delta in deltas:
+                    yield from writer.events(delta)
+                yield from writer.end(deltas.info)
+
+    async def _astream_chat_model_events(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[Event]:
+        with langchain_errors():
+            request = _one_answer(self._request(messages, stop, kwargs))
+            writer = EventWriter()
+            async with self.client.astream(request, to_options(kwargs)) as deltas:
+                yield writer.begin(_message_id(run_manager))
+                async for delta in deltas:
+                    for event in writer.events(delta):
+                        yield event
+                for event in writer.end(deltas.info):
+                    yield event
 
     def _request(
         self,
@@ -296,6 +480,11 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
     ) -> int:
         """Count a conversation with its tools, offline. An image counts as the most that it can cost."""
         return count_message_tokens(messages, tool_dicts(tools or ()), self.get_num_tokens)
+
+
+def _message_id(run: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None) -> str:
+    """Give the id that LangChain's core gives to the message of a run; empty leaves it to the core."""
+    return f"lc_run--{run.run_id}" if run else ""
 
 
 def _one_answer(request: ChatRequest) -> ChatRequest:

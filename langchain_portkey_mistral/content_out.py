@@ -19,7 +19,7 @@ from portkey_mistral.messages import (
     text_of,
 )
 
-__all__ = ["is_plain", "to_block", "to_message_content"]
+__all__ = ["is_plain", "said", "to_block", "to_message_content"]
 
 
 def to_message_content(content: Content) -> str | list[str | dict[str, Any]]:
@@ -34,10 +34,15 @@ def is_plain(parts: Iterable[Part]) -> bool:
     return all(isinstance(part, TextPart) for part in parts)
 
 
+def said(parts: Iterable[Part]) -> list[Part]:
+    """Leave out empty texts, which would be blocks of their own and part what belongs together."""
+    return [part for part in parts if part != TextPart("")]
+
+
 def _blocks(parts: Iterable[Part]) -> Iterable[dict[str, Any]]:
     """Write blocks in order; a reference belongs to the text that it follows."""
     blocks: list[dict[str, Any]] = []
-    for part in parts:
+    for part in said(parts):
         block = to_block(part)
         previous = blocks[-1] if blocks else None
         if isinstance(part, ReferencePart) and previous and previous["type"] == "text":

@@ -18,11 +18,50 @@ __all__ = ["PortkeyMistralEmbeddings"]
 class PortkeyMistralEmbeddings(ConnectionSettings, BaseModel, Embeddings):
     """Mistral's embeddings, straight from Mistral, through a Portkey gateway, or on the sandbox.
 
-    Any number of texts: they are sent in batches within Mistral's limits, and come back in order.
+    Setup:
+        Install the package with its extra, and set a key:
 
-    >>> embeddings = PortkeyMistralEmbeddings(base_url="sandbox:")
-    >>> len(embeddings.embed_query("What completes code?"))
-    1024
+        ```bash
+        pip install "portkey-mistral[langchain]"
+        export MISTRAL_API_KEY="your-key"
+        ```
+
+    Key init args (completion params):
+        model: "mistral-embed" by default, or "codestral-embed".
+        output_dimension, output_dtype: Length and type of the vectors, for models that let you choose.
+
+    Key init args (client params):
+        api_key, base_url, portkey_api_key, gateway_url, portkey_config, timeout, max_retries,
+        max_concurrency: as for `ChatPortkeyMistral`.
+        embed_resume: Path of a store that lets a long job go on where it stopped.
+
+    Instantiate:
+        ```python
+        from langchain_portkey_mistral import PortkeyMistralEmbeddings
+
+        embeddings = PortkeyMistralEmbeddings(model="mistral-embed")
+        ```
+
+    Embed single text:
+        ```python
+        vector = embeddings.embed_query("What completes code?")
+        assert len(vector) == 1024
+        ```
+
+    Embed multiple texts:
+        ```python
+        vectors = embeddings.embed_documents(["Codestral completes code.", "Voxtral hears."])
+        assert len(vectors) == 2
+        ```
+
+        Any number of texts: they are sent in batches within Mistral's limits, and come back in order.
+
+    Async:
+        ```python
+        import asyncio
+
+        vector = asyncio.run(embeddings.aembed_query("What completes code?"))
+        ```
 
     Raises:
         ConfigurationError: at construction, for a field that is wrong, unknown or out of place.

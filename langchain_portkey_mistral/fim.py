@@ -60,8 +60,46 @@ class PortkeyMistralFIM(ConnectionSettings, BaseLLM):
     the prompt only, so arguments of one call (`invoke(prompt, suffix=...)`) run on a copy of the object
     that has them as fields.
 
-    >>> fim = PortkeyMistralFIM(base_url="sandbox:", max_tokens=32)
-    >>> code = fim.invoke("def add(a, b):", suffix="print(add(1, 2))")
+    Setup:
+        Install the package with its extra, and set a key:
+
+        ```bash
+        pip install "portkey-mistral[langchain]"
+        export MISTRAL_API_KEY="your-key"
+        ```
+
+    Key init args (completion params):
+        model: "codestral-latest" by default.
+        suffix, temperature, max_tokens, min_tokens, stop, random_seed: as Mistral has them.
+
+    Key init args (client params):
+        api_key, base_url, portkey_api_key, gateway_url, portkey_config, timeout, max_retries,
+        max_concurrency: as for `ChatPortkeyMistral`.
+
+    Instantiate:
+        ```python
+        from langchain_portkey_mistral import PortkeyMistralFIM
+
+        fim = PortkeyMistralFIM(temperature=0, max_tokens=32)
+        ```
+
+    Invoke:
+        ```python
+        code = fim.invoke("def add(a, b):", suffix="print(add(1, 2))")
+        ```
+
+    Stream:
+        ```python
+        for piece in fim.stream("def add(a, b):", suffix="print(add(1, 2))"):
+            print(piece, end="")
+        ```
+
+    Async:
+        ```python
+        import asyncio
+
+        code = asyncio.run(fim.ainvoke("def add(a, b):", suffix="print(add(1, 2))"))
+        ```
 
     Raises:
         ConfigurationError: at construction, for a field that is wrong, unknown or out of place.

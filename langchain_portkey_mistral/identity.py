@@ -12,7 +12,7 @@ from langchain_portkey_mistral.metadata import known
 from portkey_mistral.config import Config
 from portkey_mistral.settings import ConnectionSettings
 
-__all__ = ["identity", "traceable"]
+__all__ = ["identity", "of_the_answer", "traceable"]
 
 
 def identity(settings: ConnectionSettings) -> dict[str, Any]:
@@ -22,6 +22,8 @@ def identity(settings: ConnectionSettings) -> dict[str, Any]:
         base_url=settings.base_url,
         gateway_url=settings.gateway_url,
         provider=settings.provider,
+        # A slug, or no config at all, means another route in each Portkey account.
+        portkey_account=_digest(_secret(settings.portkey_api_key)),
         virtual_key=_digest(_secret(settings.virtual_key)),
         portkey_config=config.fingerprint if config else None,
         portkey_metadata=settings.portkey_metadata,
@@ -40,8 +42,17 @@ def traceable(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def _secret(key: SecretStr | None) -> str | None:
-    return None if key is None else key.get_secret_value()
+def of_the_answer(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is said for a call and changes nothing in its answer."""
+    return {name: value for name, value in arguments.items() if name not in _PASSING}
+
+
+# A trace id is new for each call, and a cache that sees it would never answer.
+_PASSING = frozenset({"trace_id", "timeout"})
+
+
+def _secret(key: SecretStr | str | None) -> str | None:
+    return key.get_secret_value() if isinstance(key, SecretStr) else key
 
 
 def _digest(value: str | Mapping[str, str] | None) -> str | None:

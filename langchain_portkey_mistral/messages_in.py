@@ -187,7 +187,9 @@ def _calls_in_content(message: AIMessage, known: set[str | None]) -> Iterator[To
 
 
 def _json(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _call(block: Block) -> ToolCall:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 
-from portkey_mistral.responses import CallInfo, Usage
+from portkey_mistral.responses import AttemptRecord, CallInfo, Usage
 
 __all__ = [
     "PROVIDER",
@@ -23,6 +23,8 @@ __all__ = [
 # `ls_provider` and `model_provider` have to be the same: LangChain's summarisation trusts reported tokens
 # only then. It is our own name, so that our block translator never replaces another package's.
 PROVIDER = "portkey-mistral"
+
+_OF_AN_ATTEMPT = tuple(field.name for field in fields(AttemptRecord))
 
 
 def usage_metadata(usage: Usage) -> UsageMetadata:
@@ -86,7 +88,9 @@ def call_metadata(info: CallInfo) -> dict[str, Any]:
     )
     lists: Mapping[str, Any] = {
         "rate_limits": dict(info.rate_limits),
-        "attempts": [asdict(attempt) for attempt in info.attempts],
+        "attempts": [
+            {name: getattr(attempt, name) for name in _OF_AN_ATTEMPT} for attempt in info.attempts
+        ],
         "lost": list(info.lost),
     }
     return facts | {name: value for name, value in lists.items() if value}

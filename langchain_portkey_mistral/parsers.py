@@ -21,16 +21,26 @@ from langchain_core.output_parsers import (
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.utils.pydantic import TBaseModel
 
-__all__ = ["JsonParser", "JsonToolParser", "PydanticParser", "PydanticToolParser"]
+__all__ = [
+    "JsonParser",
+    "JsonToolParser",
+    "PydanticParser",
+    "PydanticToolParser",
+    "TruncatedAnswerError",
+]
 
 _CUT = ("length", "model_length")
+
+
+class TruncatedAnswerError(OutputParserException):
+    """A structured answer was cut off, at `max_tokens` or at the end of the model's window."""
 
 
 class JsonParser(JsonOutputParser):
     """Reads a mapping from the text of an answer."""
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        """Parse; see LangChain's parser. Raises `OutputParserException` for an answer that was cut."""
+        """Parse; see LangChain's parser. Raises `TruncatedAnswerError` for an answer that was cut."""
         _refuse_cut(result, [result[0].text])
         return super().parse_result(result, partial=partial)
 
@@ -39,7 +49,7 @@ class PydanticParser(PydanticOutputParser[TBaseModel]):
     """Reads an instance of a class from the text of an answer."""
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        """Parse; see LangChain's parser. Raises `OutputParserException` for an answer that was cut."""
+        """Parse; see LangChain's parser. Raises `TruncatedAnswerError` for an answer that was cut."""
         _refuse_cut(result, [result[0].text])
         return super().parse_result(result, partial=partial)
 
@@ -85,7 +95,7 @@ def _refuse_cut(result: list[Generation], texts: list[str]) -> None:
     if message is None or message.response_metadata.get("finish_reason") not in _CUT:
         return
     if not texts or not all(map(_is_json, texts)):
-        raise OutputParserException(
+        raise TruncatedAnswerError(
             "The answer was cut off before its JSON was complete. Raise max_tokens, or ask for less.",
             llm_output="".join(texts),
         )

@@ -9,13 +9,13 @@ glued together on merging, so they stand on the last chunk only.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.tool import ToolCallChunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from langchain_portkey_mistral.content_out import is_plain, to_block
+from langchain_portkey_mistral.content_out import is_plain, said, to_block
 from langchain_portkey_mistral.metadata import (
     PROVIDER,
     call_metadata,
@@ -23,6 +23,7 @@ from langchain_portkey_mistral.metadata import (
     usage_extras,
     usage_metadata,
 )
+from langchain_portkey_mistral.moulding import text_chunk
 from portkey_mistral.exceptions import ResponseFormatError
 from portkey_mistral.messages import Part, ReferencePart, TextPart, ThinkingPart
 from portkey_mistral.responses import CallInfo, Delta, ToolCallDelta, Usage
@@ -31,6 +32,10 @@ __all__ = ["TEXT_INDEX", "ChunkWriter"]
 
 TEXT_INDEX = 0
 """Index of the block that plain text belongs to."""
+
+
+# The open block is a text that can take further citations, but no further text.
+_CITED = "cited"
 
 
 class ChunkWriter:
@@ -65,21 +70,31 @@ class ChunkWriter:
         Raises:
             ResponseFormatError: a second answer came, which would be mixed into the first.
         """
-        if delta.choice > 0:
-            raise ResponseFormatError(
-                "The server streams several answers, and a stream of LangChain is one message. Ask for n=1."
-            )
         self._note(delta)
         content = self._content(delta)
+        if content and isinstance(content, str) and not (delta.tool_calls or delta.logprobs):
+            return text_chunk(content)
         if not content and not delta.tool_calls and not delta.logprobs:
             return None
         message = AIMessageChunk(
-            content=content,
+            content=cast("str | list[str | dict[Any, Any]]", content),
             tool_call_chunks=[self._tool_call(call) for call in delta.tool_calls],
             response_metadata={"model_provider": PROVIDER},
         )
         info = {"logprobs": dict(delta.logprobs)} if delta.logprobs else None
         return ChatGenerationChunk(message=message, generation_info=info)
+
+    def blocks(self, delta: Delta) -> list[dict[str, Any]]:
+        """Write the same as blocks, each with its index and text among them.
+
+        Raises:
+            ResponseFormatError: a second answer came, which would be mixed into the first.
+        """
+        self._note(delta)
+        content = self._content(delta)
+        if isinstance(content, str):
+            content = [{"type": "text", "text": content, "index": TEXT_INDEX}] if content else []
+        return [*content, *(dict(self._tool_call(call)) for call in delta.tool_calls)]
 
     def last(self, info: CallInfo) -> ChatGenerationChunk:
         """Write the chunk that closes the answer: usage, finish reason and how the call went."""
@@ -101,9 +116,13 @@ class ChunkWriter:
 
     def _note(self, delta: Delta) -> None:
         """Keep what is told once, or in every event, for the last chunk."""
+        if delta.choice > 0:
+            raise ResponseFormatError(
+                "The server streams several answers, and a stream of LangChain is one message. Ask for n=1."
+            )
         if delta.model:
             self._model = delta.model
-        if delta.id:
+        if delta.id and delta.id != self._id:
             self._id = delta.id
             self._created = delta.raw.get("created")
         if delta.finish_reason:
@@ -111,15 +130,14 @@ class ChunkWriter:
         if delta.usage:
             self._usage = delta.usage
 
-    def _content(self, delta: Delta) -> str | list[str | dict[str, Any]]:
+    def _content(self, delta: Delta) -> str | list[dict[str, Any]]:
         """Write text as text until something else has come, and as blocks from then on."""
         if not self._blocks and is_plain(delta.parts):
             if delta.text:
                 self._open = ("text", TEXT_INDEX)
             return delta.text
         self._blocks = True
-        parts = delta.parts or ((TextPart(delta.text),) if delta.text else ())
-        return [self._block(part) for part in parts]
+        return [self._block(part) for part in said(delta.parts or (TextPart(delta.text),))]
 
     def _block(self, part: Part) -> dict[str, Any]:
         if isinstance(part, ThinkingPart):
@@ -131,12 +149,14 @@ class ChunkWriter:
 
     def _place(self, part: Part, kind: str) -> int:
         """Give the index of the open block if the part goes on with it, else that of a new one."""
-        if kind not in ("text", "reasoning") or self._open[0] != kind:
+        cites = isinstance(part, ReferencePart)
+        goes_on = self._open[0] == kind or (cites and self._open[0] == _CITED)
+        if kind not in ("text", "reasoning") or not goes_on:
             self._open = (kind, self._take())
         index = self._open[1]
-        if isinstance(part, ReferencePart):
+        if cites:
             # The text after a citation is a block of its own, or the citation would cover it too.
-            self._open = ("", index)
+            self._open = (_CITED, index)
         return index
 
     def _take(self) -> int:

@@ -13,6 +13,7 @@ from langchain_core.utils.function_calling import convert_to_openai_function
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel
 
+from langchain_portkey_mistral.call_arguments import to_options
 from langchain_portkey_mistral.parsers import (
     JsonParser,
     JsonToolParser,
@@ -22,12 +23,11 @@ from langchain_portkey_mistral.parsers import (
 from langchain_portkey_mistral.tools import ToolLike
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.models import find
-from portkey_mistral.settings import ConnectionSettings
 
 if TYPE_CHECKING:
     from langchain_portkey_mistral.chat_models import ChatPortkeyMistral
 
-__all__ = ["Method", "Schema", "function_of", "keeps_response_format", "structured"]
+__all__ = ["Method", "Schema", "function_of", "structured"]
 
 Method: TypeAlias = Literal["function_calling", "json_schema", "json_mode"]
 Schema: TypeAlias = Mapping[str, Any] | type
@@ -48,7 +48,7 @@ def structured(
     Raises:
         InvalidRequestError: an unknown method, or arguments that do not go together.
     """
-    chosen = method or _choose_method(model, model.model, schema)
+    chosen = method or _choose_method(model, schema, arguments)
     _check(schema, chosen, strict=strict, tools=tools)
     bound = _bound(model, schema, chosen, strict=strict, tools=tools or (), arguments=arguments)
     parser = _output_parser(schema, chosen)
@@ -109,35 +109,21 @@ def _json_schema(schema: Schema | None, *, strict: bool) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": json_schema | description}
 
 
-def _choose_method(settings: ConnectionSettings, model: str, schema: Schema | None) -> Method:
+def _choose_method(
+    model: ChatPortkeyMistral, schema: Schema | None, arguments: Mapping[str, Any]
+) -> Method:
     """Choose where the caller did not: JSON Schema, whose answers Mistral holds to the schema most firmly.
 
     Function calling where `response_format` would be lost on the way, where the model has no JSON Schema,
     and for classes of pydantic's old version.
     """
-    info = find(model)
+    name = arguments.get("model") or model.model
+    info = find(name)
     lacks = info is not None and "tools" in info.capabilities and "json" not in info.capabilities
-    if lacks or _is_old_pydantic(schema) or not keeps_response_format(settings):
+    kept = model.client.keeps_response_format(name, to_options(arguments))
+    if lacks or not kept or _is_old_pydantic(schema):
         return "function_calling"
     return "json_schema"
-
-
-def keeps_response_format(settings: ConnectionSettings) -> bool:
-    """Tell whether `response_format` reaches the model.
-
-    The gateway's unified lane drops it, and it is the lane where the config cannot be seen from here: that
-    of a slug, a virtual key, a provider slug or a Portkey key alone may hold guardrails, which any other
-    lane would skip.
-    """
-    if settings.way != "gateway" or settings.gateway_lane in ("proxy", "passthrough"):
-        return True
-    if settings.gateway_lane == "unified":
-        return False
-    if settings.portkey_config is not None:
-        return settings.portkey_config.slug is None
-    if settings.virtual_key is not None or settings.provider.startswith("@"):
-        return False
-    return settings.portkey_api_key is None or settings.api_key is not None
 
 
 def _is_old_pydantic(schema: Schema | None) -> bool:

@@ -1,4 +1,4 @@
-"""Agents of LangChain and LangGraph work with the model, and its errors with their middleware."""
+"""`create_agent` works with the model: tools, parallel calls, and both strategies for structured answers."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 from langchain.agents import create_agent
-from langchain.agents.middleware import ModelRetryMiddleware, SummarizationMiddleware
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.tools import ToolException, tool
 from pydantic import BaseModel
-from scripted import answer, call, network, stream
 
 from langchain_portkey_mistral import ChatPortkeyMistral
-from portkey_mistral.sandbox import Sandbox
+from portkey_mistral.sandbox import Call, Sandbox
+from scripted import answer, call, network, stream
 
 
 class Weather(BaseModel):
@@ -93,35 +93,125 @@ async def test_tokens_of_an_agent_are_streamed(asynchronous: bool) -> None:
     assert texts == ["18 ", "degrees."]
 
 
-def test_langchains_retry_middleware_tries_again_what_may_succeed() -> None:
-    import httpx
-
-    busy = httpx.Response(503, json={"message": "busy"})
-    model, wire = chat(busy, answer("done"), max_retries=0)
-    retry = ModelRetryMiddleware(max_retries=1, initial_delay=0, jitter=False, on_failure="error")
-    state = create_agent(model, [], middleware=[retry]).invoke({"messages": [HumanMessage("go")]})
-    assert state["messages"][-1].text == "done"
-    assert len(wire.requests) == 2
+# --- on the sandbox, where the model itself decides what to call ---
 
 
-def test_the_summarisation_middleware_trusts_our_token_counts() -> None:
-    model, wire = chat(answer("a summary"), answer("done"))
-    summarise = SummarizationMiddleware(model, trigger=("tokens", 5000), keep=("messages", 1))
-    before = AIMessage(
-        "long",
-        response_metadata={"model_provider": "portkey-mistral"},
-        usage_metadata={"input_tokens": 9000, "output_tokens": 1, "total_tokens": 9001},
-    )
-    agent = create_agent(model, [], middleware=[summarise])
-    state = agent.invoke({"messages": [HumanMessage("hi"), before, HumanMessage("go")]})
-    assert state["messages"][-1].text == "done"
-    assert "a summary" in wire.bodies[1]["messages"][0]["content"]
+def get_time(city: str) -> str:
+    """Tell the time in a city."""
+    return f"12:00 in {city}"
 
 
-def test_an_agent_works_on_the_sandbox(mistral_sandbox: Sandbox) -> None:
-    model = ChatPortkeyMistral(base_url="sandbox:")
-    state = create_agent(model, [get_weather]).invoke(
-        {"messages": [HumanMessage("What is the weather in Paris?")]}
-    )
+async def run(question: str, *, asynchronous: bool, tools: list[Any], **options: Any) -> Any:
+    agent = create_agent(ChatPortkeyMistral(base_url="sandbox:"), tools, **options)
+    asked = {"messages": [HumanMessage(question)]}
+    limit: Any = {"recursion_limit": 10}
+    return await agent.ainvoke(asked, limit) if asynchronous else agent.invoke(asked, limit)
+
+
+def statuses(sandbox: Sandbox) -> set[int]:
+    return {exchange.status for exchange in sandbox.requests}
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_an_agent_works_on_the_sandbox(mistral_sandbox: Sandbox, asynchronous: bool) -> None:
+    question = "What is the weather in Paris?"
+    state = await run(question, asynchronous=asynchronous, tools=[get_weather])
     assert [message.type for message in state["messages"]] == ["human", "ai", "tool", "ai"]
-    assert {exchange.status for exchange in mistral_sandbox.requests} == {200}
+    assert "18 degrees in Paris" in state["messages"][-1].text
+    assert statuses(mistral_sandbox) == {200}
+
+
+PARALLEL = {
+    "one tool twice": ("What is the weather in Paris and Rome?", ["Paris", "Rome"]),
+    "two tools": ("What is the weather in Paris? And what is the time in Rome?", ["Paris", "Rome"]),
+}
+
+
+@pytest.mark.parametrize("name", PARALLEL)
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_parallel_calls_are_answered_in_one_turn(
+    mistral_sandbox: Sandbox, name: str, asynchronous: bool
+) -> None:
+    question, cities = PARALLEL[name]
+    state = await run(question, asynchronous=asynchronous, tools=[get_weather, get_time])
+    _, calling, *results, last = state["messages"]
+    assert [call["args"]["city"] for call in calling.tool_calls] == cities
+    assert [result.tool_call_id for result in results] == [c["id"] for c in calling.tool_calls]
+    assert all(city in last.text for city in cities)
+    assert statuses(mistral_sandbox) == {200}
+
+
+@pytest.mark.parametrize("tools", [[], [get_weather]], ids=["alone", "with a tool"])
+@pytest.mark.parametrize(
+    ("strategy", "sent"),
+    [
+        (Weather, "response_format"),
+        (ProviderStrategy(Weather, strict=True), "response_format"),
+        (ToolStrategy(Weather), "tool_choice"),
+    ],
+    ids=["own choice", "provider", "tool"],
+)
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_each_strategy_gives_the_structured_answer(
+    mistral_sandbox: Sandbox, tools: list[Any], strategy: Any, sent: str, asynchronous: bool
+) -> None:
+    state = await run(
+        "What is the weather in Paris?",
+        asynchronous=asynchronous,
+        tools=tools,
+        response_format=strategy,
+    )
+    celsius = 18 if tools else 0  # without a tool nothing says how warm it is
+    assert state["structured_response"] == Weather(city="Paris", celsius=celsius)
+    assert all(sent in exchange.body for exchange in mistral_sandbox.requests)
+    assert statuses(mistral_sandbox) == {200}
+
+
+def test_a_structured_answer_that_does_not_fit_is_asked_for_again(mistral_sandbox: Sandbox) -> None:
+    for celsius in ('"warm"', "18"):
+        mistral_sandbox.reply(calls=[Call("Weather", f'{{"city": "Paris", "celsius": {celsius}}}')])
+    agent = create_agent(
+        ChatPortkeyMistral(base_url="sandbox:"), [], response_format=ToolStrategy(Weather)
+    )
+    asked = {"messages": [HumanMessage("It is 18 degrees in Paris.")]}
+    state = agent.invoke(asked, {"recursion_limit": 10})
+    assert state["structured_response"] == Weather(city="Paris", celsius=18)
+    assert statuses(mistral_sandbox) == {200}
+    assert len(mistral_sandbox.requests) == 2
+
+
+def test_a_tool_that_failed_is_told_to_the_model(mistral_sandbox: Sandbox) -> None:
+    @tool
+    def get_weather(city: str) -> str:
+        """Tell the weather in a city."""
+        raise ToolException(f"No station in {city}.")
+
+    get_weather.handle_tool_error = True
+    agent = create_agent(ChatPortkeyMistral(base_url="sandbox:"), [get_weather])
+    asked = {"messages": [HumanMessage("What is the weather in Paris?")]}
+    state = agent.invoke(asked, {"recursion_limit": 10})
+    assert state["messages"][2].status == "error"
+    assert "No station in Paris." in state["messages"][-1].text
+    assert statuses(mistral_sandbox) == {200}
+
+
+def test_a_conversation_begun_with_another_model_goes_on_with_this_one(
+    mistral_sandbox: Sandbox,
+) -> None:
+    begun = [
+        HumanMessage("What is the weather in Paris?"),
+        AIMessage(
+            [
+                {"type": "thinking", "thinking": "I look.", "signature": "sig"},
+                {"type": "tool_use", "id": "toolu_01ABC", "name": "get_weather", "input": {}},
+            ],
+            tool_calls=[{"name": "get_weather", "args": {"city": "Paris"}, "id": "toolu_01ABC"}],
+            response_metadata={"model_provider": "anthropic"},
+        ),
+        ToolMessage("It is 18 degrees in Paris.", tool_call_id="toolu_01ABC"),
+        HumanMessage("And the weather in Rome?"),
+    ]
+    agent = create_agent(ChatPortkeyMistral(base_url="sandbox:"), [get_weather])
+    state = agent.invoke({"messages": begun}, {"recursion_limit": 10})
+    assert "Rome" in state["messages"][-1].text
+    assert statuses(mistral_sandbox) == {200}

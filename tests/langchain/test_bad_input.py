@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from langchain_core.exceptions import ModelError
 from langchain_core.messages import HumanMessage
-from scripted import answer, network
 
 from langchain_portkey_mistral import (
     ChatPortkeyMistral,
@@ -19,6 +18,7 @@ from portkey_mistral.exceptions import CapabilityError, ConfigurationError
 from portkey_mistral.models import ModelRetiredWarning
 from portkey_mistral.sandbox import Sandbox
 from portkey_mistral.settings import ConnectionSettings
+from scripted import answer, network
 
 CLASSES: list[type[ConnectionSettings]] = [
     ChatPortkeyMistral,
@@ -78,10 +78,10 @@ def test_a_retired_model_warns_once_and_names_its_replacement(
     chat = ChatPortkeyMistral(
         api_key="k", base_url="https://mistral.test", model="mistral-large-2411", **wire.clients
     )
-    with pytest.warns(ModelRetiredWarning, match="Use mistral-medium-3-5 instead") as seen:
+    with pytest.warns(ModelRetiredWarning, match="Use mistral-medium-3-5 instead"):
         chat.invoke("go")
-        chat.invoke("go")
-    assert len(seen) == 1
+    # A second warning would be an error here.
+    assert chat.invoke("go").text == "b"
 
 
 BEYOND: dict[str, tuple[str, Any, dict[str, Any]]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 from langchain_core.messages import HumanMessage
 
@@ -184,3 +185,30 @@ def test_text_of_all_scripts_arrives_byte_for_byte() -> None:
     model, wire = chat()
     model.invoke([("system", text), ("human", text)])
     assert [message["content"] for message in wire.bodies[0]["messages"]] == [text, text]
+
+
+TIMEOUTS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "seconds": (3, dict.fromkeys(("connect", "read", "write", "pool"), 3)),
+    "none": (None, dict.fromkeys(("connect", "read", "write", "pool"))),
+    "httpx": (
+        httpx.Timeout(9, connect=2),
+        {"connect": 2, "read": 9, "write": 9, "pool": 9},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TIMEOUTS)
+def test_every_kind_of_timeout_is_taken(name: str) -> None:
+    timeout, expected = TIMEOUTS[name]
+    model, wire = chat(timeout=timeout)
+    model.invoke("go")
+    assert wire.requests[0].extensions["timeout"] == expected
+
+
+def test_headers_of_the_object_and_of_a_call_are_sent() -> None:
+    model, wire = chat(default_headers={"x-team": "a", "x-env": "test"})
+    model.invoke("go", headers={"x-team": "b"})
+    model.bind(headers={"x-team": "c"}).invoke("go")
+    sent = [(request.headers["x-team"], request.headers["x-env"]) for request in wire.requests]
+    assert sent == [("b", "test"), ("c", "test")]
+    assert all("portkey-mistral" in request.headers["user-agent"] for request in wire.requests)

@@ -46,6 +46,10 @@ CONTENTS: dict[str, tuple[Content, str | list[Any]]] = {
             {"type": "text", "text": "so"},
         ],
     ),
+    "thinking and no text": (
+        (TextPart(""), ThinkingPart("hm"), TextPart("")),
+        [{"type": "reasoning", "reasoning": "hm"}],
+    ),
     "citation": (
         (TextPart("a"), TextPart("b"), ReferencePart((1, 2)), TextPart("c")),
         [

@@ -15,7 +15,7 @@ from langchain_portkey_mistral import (
     PortkeyMistralFIM,
 )
 from portkey_mistral.config import Config
-from portkey_mistral.sandbox import get, reset
+from portkey_mistral.sandbox import Sandbox, get, reset
 from portkey_mistral.settings import MODEL_CONFIG, ConnectionSettings
 from scripted import answer, network
 
@@ -110,6 +110,12 @@ def test_a_changed_model_brings_its_own_profile() -> None:
     assert isinstance(other, ChatPortkeyMistral)
     assert (chat.profile or {})["image_inputs"] is True
     assert (other.profile or {})["image_inputs"] is False
+
+
+@pytest.mark.parametrize("rebuild", REBUILDS)
+def test_a_rebuilt_object_still_streams(rebuild: str, mistral_sandbox: Sandbox) -> None:
+    chat = REBUILDS[rebuild](ChatPortkeyMistral(base_url="sandbox:"))
+    assert len(list(chat.stream("Say exactly: one two three"))) > 2
 
 
 def test_a_profile_of_the_users_own_stays() -> None:

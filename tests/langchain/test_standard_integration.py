@@ -1,40 +1,19 @@
-"""LangChain's own integration suites, whole, against the sandbox over HTTP.
-
-Every capability is on. No model of Mistral's both sees and hears, so the test of sound has its own.
-"""
+"""LangChain's own integration suites, whole, against the sandbox over HTTP."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-import httpx
 import pytest
 from langchain_core.embeddings import Embeddings
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
 from langchain_tests.integration_tests import ChatModelIntegrationTests, EmbeddingsIntegrationTests
 
-from langchain_portkey_mistral import ChatPortkeyMistral, PortkeyMistralEmbeddings
+from langchain_portkey_mistral import PortkeyMistralEmbeddings
+from standard_chat import StandardChat
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"
 )
-
-# The suite fetches a picture, a document and a sound from the web and passes them on; these stand in.
-MEDIA = {
-    ".png": b"\x89PNG\r\n\x1a\n" + bytes(24),
-    ".pdf": b"%PDF-1.4\n%%EOF",
-    ".wav": b"RIFF\x00\x00\x00\x00WAVEfmt ",
-}
-
-
-@pytest.fixture(autouse=True)
-def _media_without_the_web(monkeypatch: pytest.MonkeyPatch) -> None:
-    def get(url: str, **_: Any) -> httpx.Response:
-        return httpx.Response(200, content=MEDIA[url[-4:].lower()])
-
-    monkeypatch.setattr(httpx, "get", get)
-    monkeypatch.setenv("LANGCHAIN_TESTS_USER_AGENT", "tests")
 
 
 @pytest.fixture(scope="session")
@@ -43,84 +22,52 @@ def vcr_config() -> dict[str, Any]:
     return {"ignore_localhost": True}
 
 
-class TestChat(ChatModelIntegrationTests):
-    """The chat class."""
+@pytest.fixture
+def connection(mistral_sandbox_url: str) -> dict[str, Any]:
+    return {"api_key": "test", "base_url": mistral_sandbox_url}
 
-    @pytest.fixture(autouse=True)
-    def _connect(self, mistral_sandbox_url: str, request: pytest.FixtureRequest) -> None:
-        hears = request.node.name == "test_audio_inputs"
-        self.name = "voxtral-small-latest" if hears else "mistral-medium-latest"
-        self.url = mistral_sandbox_url
 
-    @property
-    def chat_model_class(self) -> type[BaseChatModel]:
-        return ChatPortkeyMistral
+class TestChat(StandardChat, ChatModelIntegrationTests):
+    """As it is."""
 
-    @property
-    def chat_model_params(self) -> dict[str, Any]:
-        return {"model": self.name, "api_key": "test", "base_url": self.url}
 
-    @property
-    def supports_json_mode(self) -> bool:
-        return True
+class TestStreamingChat(StandardChat, ChatModelIntegrationTests):
+    """`invoke` streams too."""
 
-    @property
-    def supports_image_inputs(self) -> bool:
-        return True
+    extra: ClassVar = {"streaming": True}
 
-    @property
-    def supports_image_urls(self) -> bool:
-        return True
 
-    @property
-    def supports_image_tool_message(self) -> bool:
-        return True
+class TestV1Chat(StandardChat, ChatModelIntegrationTests):
+    """Content is standard blocks."""
 
-    @property
-    def supports_audio_inputs(self) -> bool:
-        return True
+    extra: ClassVar = {"output_version": "v1"}
 
-    @property
-    def supports_pdf_inputs(self) -> bool:
-        return True
 
-    @property
-    def supports_pdf_tool_message(self) -> bool:
-        return True
+class TestChatByJsonSchema(StandardChat, ChatModelIntegrationTests):
+    """Structured output by `response_format`, said explicitly."""
 
-    @property
-    def supports_anthropic_inputs(self) -> bool:
-        return True
+    structured_output_kwargs: ClassVar = {"method": "json_schema"}
 
-    @property
-    def enable_vcr_tests(self) -> bool:
-        return True
 
-    @property
-    def model_override_value(self) -> str:
-        return "mistral-small-latest"
+class TestChatByFunctionCalling(StandardChat, ChatModelIntegrationTests):
+    """Structured output by a forced call."""
 
-    @property
-    def supported_usage_metadata_details(self) -> dict[str, list[str]]:
-        return {"invoke": ["cache_read_input"], "stream": ["cache_read_input"]}
+    structured_output_kwargs: ClassVar = {"method": "function_calling"}
 
-    def invoke_with_cache_read_input(self, *, stream: bool = False) -> AIMessage:
-        """Say the same long thing twice under one cache key."""
-        chat = ChatPortkeyMistral(**self.chat_model_params, prompt_cache_key="standard")
-        prompt = "What is a mistral? " * 100
-        chat.invoke(prompt)
-        if not stream:
-            return chat.invoke(prompt)
-        first, *rest = chat.stream(prompt)
-        return first + rest
+
+class TestStreamingChatByFunctionCalling(StandardChat, ChatModelIntegrationTests):
+    """Structured output by a forced call, which comes in pieces."""
+
+    extra: ClassVar = {"streaming": True}
+    structured_output_kwargs: ClassVar = {"method": "function_calling"}
 
 
 class TestEmbeddings(EmbeddingsIntegrationTests):
     """Embeddings."""
 
     @pytest.fixture(autouse=True)
-    def _connect(self, mistral_sandbox_url: str) -> None:
-        self.url = mistral_sandbox_url
+    def _connect(self, connection: dict[str, Any]) -> None:
+        self.connection = connection
 
     @property
     def embeddings_class(self) -> type[Embeddings]:
@@ -128,4 +75,4 @@ class TestEmbeddings(EmbeddingsIntegrationTests):
 
     @property
     def embedding_model_params(self) -> dict[str, Any]:
-        return {"model": "mistral-embed", "api_key": "test", "base_url": self.url}
+        return {"model": "mistral-embed", **self.connection}

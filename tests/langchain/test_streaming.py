@@ -104,6 +104,19 @@ def test_pieces_of_a_call_are_pieces_until_the_last_chunk() -> None:
 
 
 @pytest.mark.parametrize("version", [None, "v0", "v1"])
+def test_an_empty_text_parts_nothing(version: str | None) -> None:
+    empty = {"content": [{"type": "text", "text": ""}]}
+    deltas = [empty, THOUGHT[0], empty, {"content": ""}, *THOUGHT[1:3], empty, *THOUGHT[3:]]
+    message = merged(list(model(*deltas, output_version=version).stream("go")))
+    assert [block["type"] for block in message.content_blocks] == [
+        "reasoning",
+        "text",
+        "text",
+        "tool_call",
+    ]
+
+
+@pytest.mark.parametrize("version", [None, "v0", "v1"])
 def test_thinking_text_and_citations_keep_their_order(version: str | None) -> None:
     message = merged(list(model(*THOUGHT, output_version=version).stream("go")))
     citation = {"type": "citation", "extras": {"reference_ids": [1]}}

@@ -6,12 +6,12 @@ import json
 from typing import Any, TypedDict
 
 import pytest
+from langchain_core import exceptions as lc
 from langchain_core.exceptions import OutputParserException
 from pydantic import BaseModel
 from pydantic.v1 import BaseModel as OldBaseModel
 
-from langchain_portkey_mistral import ChatPortkeyMistral
-from langchain_portkey_mistral.structured import keeps_response_format
+from langchain_portkey_mistral import ChatPortkeyMistral, TruncatedAnswerError
 from portkey_mistral.exceptions import InvalidRequestError
 from scripted import answer, call, network, stream
 
@@ -175,6 +175,20 @@ def test_the_method_is_chosen_by_model_and_schema(
     assert bound["ls_structured_output_format"]["kwargs"]["method"] == method
 
 
+@pytest.mark.parametrize(
+    ("said", "method"),
+    [
+        ({"model": "magistral-medium-2507"}, "function_calling"),
+        ({"portkey_config": "pc-one"}, "function_calling"),
+        ({"portkey_config": {"provider": "mistral-ai"}}, "json_schema"),
+    ],
+)
+def test_what_is_bound_with_the_schema_counts_too(said: dict[str, Any], method: str) -> None:
+    model = ChatPortkeyMistral(**GATEWAY)
+    bound = model.with_structured_output(Joke, **said).first.kwargs
+    assert bound["ls_structured_output_format"]["kwargs"]["method"] == method
+
+
 GATEWAY = {"gateway_url": "http://localhost:8787/v1", "api_key": "k"}
 ROUTES: dict[str, tuple[dict[str, Any], bool]] = {
     "direct": ({"api_key": "k"}, True),
@@ -194,7 +208,7 @@ ROUTES: dict[str, tuple[dict[str, Any], bool]] = {
 def test_where_a_gateway_may_drop_the_format_function_calling_is_chosen(route: str) -> None:
     fields, kept = ROUTES[route]
     model = ChatPortkeyMistral(**fields)
-    assert keeps_response_format(model) is kept
+    assert model.client.keeps_response_format(model.model) is kept
     bound = model.with_structured_output(Joke).first.kwargs
     method = bound["ls_structured_output_format"]["kwargs"]["method"]
     assert method == ("json_schema" if kept else "function_calling")
@@ -230,8 +244,25 @@ def test_an_answer_that_was_cut_off_is_never_taken_for_whole(
     )
     model, _ = chat(reply)
     structured = model.with_structured_output(schema, method=method)
-    with pytest.raises(OutputParserException, match="cut off before its JSON was complete"):
+    with pytest.raises(TruncatedAnswerError, match="cut off before its JSON was complete"):
         _ = list(structured.stream("go")) if streamed else structured.invoke("go")
+
+
+def test_a_cut_answer_is_shown_beside_its_error() -> None:
+    model, _ = chat(answer('{"setup": "Why', finish="length"))
+    shown = model.with_structured_output(Joke, include_raw=True).invoke("go")
+    assert isinstance(shown["parsing_error"], TruncatedAnswerError)
+    assert shown["raw"].text == '{"setup": "Why'
+
+
+@pytest.mark.parametrize("schema", [Joke, JSON_SCHEMA], ids=["class", "mapping"])
+def test_a_refusal_of_an_openai_target_is_an_error(schema: Any) -> None:
+    refusal = {"type": "refusal", "refusal": "I would rather not."}
+    model, _ = chat(answer([refusal]))
+    # From langchain-core 1.7.5 it is LangChain's own ModelRefusalError.
+    expected = getattr(lc, "ModelRefusalError", OutputParserException)
+    with pytest.raises(expected):
+        model.with_structured_output(schema, method="json_schema").invoke("go")
 
 
 def test_whole_json_that_was_cut_in_the_space_after_it_is_whole() -> None:

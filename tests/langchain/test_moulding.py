@@ -1,0 +1,75 @@
+"""Chunks that are made quickly are the chunks that LangChain makes."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+
+import pytest
+from langchain_core.load import dumps
+from langchain_core.messages import AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk
+
+from langchain_portkey_mistral import moulding
+from langchain_portkey_mistral.moulding import constructed, fits, moulded, text_chunk
+
+SHARED: dict[str, object] = {}
+
+
+def test_with_this_version_of_langchain_chunks_are_moulded() -> None:
+    assert fits()
+    assert text_chunk is moulded
+
+
+@pytest.mark.parametrize("text", [" word", "Grüße 北京 🎉", "\n", "{"])
+def test_a_moulded_chunk_is_a_constructed_one(text: str) -> None:
+    ours, theirs = text_chunk(text), constructed(text)
+    assert ours == theirs
+    assert ours.model_dump() == theirs.model_dump()
+    assert ours.model_dump(exclude_unset=True) == theirs.model_dump(exclude_unset=True)
+    assert dumps(ours) == dumps(theirs)
+    assert ours.message.content_blocks == theirs.message.content_blocks
+    assert pickle.loads(pickle.dumps(ours)) == theirs
+    assert ours.model_copy(deep=True) == theirs
+
+
+def test_moulded_chunks_add_up_and_share_nothing() -> None:
+    one, two = text_chunk("one "), text_chunk("two")
+    assert one + two == constructed("one ") + constructed("two")
+    one.message.id = "run-1"
+    one.message.response_metadata["seen"] = True
+    one.message.additional_kwargs["seen"] = True
+    assert isinstance(one.message, AIMessageChunk)
+    one.message.tool_calls.append({"name": "x", "args": {}, "id": "1", "type": "tool_call"})
+    assert two == constructed("two")
+    assert text_chunk("three") == constructed("three")
+
+
+def shared(text: str) -> ChatGenerationChunk:
+    chunk = moulded(text)
+    chunk.message.additional_kwargs = SHARED
+    return chunk
+
+
+def without_a_field(text: str) -> ChatGenerationChunk:
+    chunk = moulded(text)
+    del chunk.message.__dict__["invalid_tool_calls"]
+    return chunk
+
+
+def with_other_insides(text: str) -> ChatGenerationChunk:
+    chunk = moulded(text)
+    chunk.__pydantic_fields_set__.add("generation_info")
+    return chunk
+
+
+def impossible(text: str) -> ChatGenerationChunk:
+    raise TypeError(text)
+
+
+@pytest.mark.parametrize("changed", [shared, without_a_field, with_other_insides, impossible])
+def test_where_something_is_different_chunks_are_constructed(
+    changed: Callable[[str], ChatGenerationChunk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moulding, "moulded", changed)
+    assert not fits()
