@@ -22,7 +22,6 @@ from portkey_mistral.requests import (
     CallOptions,
     ChatRequest,
     FIMRequest,
-    ResponseFormat,
     ToolChoice,
 )
 from portkey_mistral.validation import argument_names
@@ -37,7 +36,6 @@ _CHAT_ONLY = frozenset({"tools", "tool_choice"})
 _FIM_FIELDS = frozenset(each.name for each in fields(FIMRequest)) - {"prompt", "suffix", "extra"}
 # Core passes these along; they say nothing to the model.
 _IGNORED = frozenset({"formatted", "verbose"})
-_SCHEMA_FIELDS = ("name", "schema", "strict", "description")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,6 @@ def chat_call(
         messages=to_messages(messages),
         tools=tools,
         tool_choice=_tool_choice(said.chat.get("tool_choice"), names) if tools else None,
-        response_format=_response_format(wanted.pop("response_format", None)),
         extra={**extra, **said.extra},
         **wanted,
     )
@@ -157,19 +154,3 @@ def _tool_choice(choice: Any, names: Mapping[str, str]) -> ToolChoice | None:
             f"{', '.join(map(repr, names.values()))}."
         )
     return ToolChoice(function=name)
-
-
-def _response_format(wanted: Any) -> ResponseFormat | None:
-    match wanted:
-        case None | ResponseFormat():
-            return wanted
-        case {"type": "json_schema", "json_schema": {"name": _, "schema": _} as asked}:
-            known: dict[str, Any] = {key: asked[key] for key in _SCHEMA_FIELDS if key in asked}
-            return ResponseFormat("json_schema", **known)
-        case {"type": "text" | "json_object" as kind}:
-            return ResponseFormat(kind)
-        case _:
-            raise InvalidRequestError(
-                'response_format must be {"type": "text"}, {"type": "json_object"} or {"type": '
-                '"json_schema", "json_schema": {"name": ..., "schema": ...}}.'
-            )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
 from pydantic import AliasChoices, Field
 
 from llamaindex_portkey_mistral.rebuilding import Rebuildable
+from llamaindex_portkey_mistral.vector_cache import SpacedStore
 from portkey_mistral import ConnectionSettings
 from portkey_mistral.requests import EmbeddingDtype, EmbeddingRequest
 from portkey_mistral.settings import MODEL_CONFIG
@@ -15,6 +16,7 @@ from portkey_mistral.settings import MODEL_CONFIG
 __all__ = ["PortkeyMistralEmbedding"]
 
 _MOST_TEXTS = 2048
+_DECISIVE = ("model_name", "output_dimension", "output_dtype", "additional_kwargs")
 
 
 class PortkeyMistralEmbedding(ConnectionSettings, Rebuildable, BaseEmbedding):
@@ -26,6 +28,10 @@ class PortkeyMistralEmbedding(ConnectionSettings, Rebuildable, BaseEmbedding):
 
     `embed_batch_size` is how many texts core hands over at once; core works such batches off one after
     another and loses finished ones when a later one fails, so it is as high as core allows.
+
+    Two stores avoid paying twice for a text. `embeddings_cache` is core's: any of its key-value stores, which
+    embeddings of several models, dimensions and places may share. `embed_resume` names an SQLite file that
+    is written request by request, so a job that stopped within a batch goes on where it was.
 
     Raises:
         ConfigurationError: on construction, for arguments that are unknown or contradict each other.
@@ -52,6 +58,11 @@ class PortkeyMistralEmbedding(ConnectionSettings, Rebuildable, BaseEmbedding):
     num_workers: int | None = Field(
         default=4, description="Most batches that core's async methods have in work at once."
     )
+    embeddings_cache: Any | None = Field(
+        default=None,
+        exclude=True,
+        description="A key-value store of core's that keeps vectors; several models may share one.",
+    )
     output_dimension: int | None = Field(
         default=None, gt=0, description="Length of the vectors; codestral-embed takes up to 3072."
     )
@@ -70,6 +81,20 @@ class PortkeyMistralEmbedding(ConnectionSettings, Rebuildable, BaseEmbedding):
     @classmethod
     def class_name(cls) -> str:
         return "PortkeyMistralEmbedding"
+
+    if not TYPE_CHECKING:
+
+        def __getattribute__(self, name: str) -> Any:
+            # Core reads its cache in eight methods, each time by the bare text.
+            found = super().__getattribute__(name)
+            if name == "embeddings_cache" and found is not None:
+                return SpacedStore(found, self._space())
+            return found
+
+    def _space(self) -> str:
+        """Name what decides a vector besides its text; a query gets the same one as a document."""
+        decisive = (self.place, *(getattr(self, name) for name in _DECISIVE))
+        return " ".join(map(repr, decisive))
 
     def to_payload(self) -> dict[str, Any]:
         """What events and callbacks may know: the model and the way, never a key."""

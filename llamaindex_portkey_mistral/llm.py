@@ -44,12 +44,11 @@ from llamaindex_portkey_mistral.structured import (
     Growing,
     as_function,
     as_schema,
-    keeps_schema,
     whole,
 )
 from llamaindex_portkey_mistral.tools import selections, wire_tool, wire_tool_choice
 from portkey_mistral import ConnectionSettings, GenerationSettings
-from portkey_mistral.requests import ChatRequest
+from portkey_mistral.requests import CallOptions, ChatRequest
 from portkey_mistral.settings import MODEL_CONFIG
 
 __all__ = ["PortkeyMistral"]
@@ -377,7 +376,8 @@ class PortkeyMistral(ConnectionSettings, GenerationSettings, Rebuildable, Functi
     ) -> Form | None:
         """Choose how to ask for a class; None leaves it to core's program of that mode."""
         model = (llm_kwargs or {}).get("model") or self.model
-        takes_schema = can(model, "json") and keeps_schema(self, model, llm_kwargs)
+        options = CallOptions(portkey_config=(llm_kwargs or {}).get("portkey_config"))
+        takes_schema = can(model, "json") and self.client.keeps_response_format(model, options)
         calls_tools = self.metadata.is_function_calling_model
         match self.pydantic_program_mode:
             case PydanticProgramMode.DEFAULT if takes_schema:

@@ -44,9 +44,7 @@ class Rebuildable(BaseModel):
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         memo = {} if memo is None else memo
         # What is bound to the process is shared: there is no second socket to a copy.
-        bound = [
-            value for name in _PROCESS_BOUND if (value := getattr(self, name, None)) is not None
-        ]
+        bound = [value for name in _PROCESS_BOUND if (value := self.__dict__.get(name)) is not None]
         memo |= {id(value): value for value in bound}
         return super().__deepcopy__(memo)
 

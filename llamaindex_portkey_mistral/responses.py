@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from llama_index.core.base.llms.types import ChatResponse, CompletionResponse, LogProb
@@ -16,6 +16,7 @@ __all__ = ["from_delta", "from_response", "text_response", "to_completion"]
 
 _USAGE = ("prompt_tokens", "completion_tokens", "total_tokens")
 _USAGE_DETAILS = ("cached_tokens", "reasoning_tokens", "prompt_audio_seconds", "service_tier")
+_OF_AN_ATTEMPT = tuple(field.name for field in fields(core.AttemptRecord))
 _INFO = (
     "way",
     "lane",
@@ -113,7 +114,10 @@ def _call_info(info: core.CallInfo) -> dict[str, Any]:
         facts["lost"] = list(info.lost)
     if info.rate_limits:
         facts["rate_limits"] = dict(info.rate_limits)
-    return facts | {"attempts": [asdict(attempt) for attempt in info.attempts]}
+    attempts = [
+        {name: getattr(attempt, name) for name in _OF_AN_ATTEMPT} for attempt in info.attempts
+    ]
+    return facts | {"attempts": attempts}
 
 
 def _logprobs(logprobs: Mapping[str, Any] | None) -> list[list[LogProb]] | None:

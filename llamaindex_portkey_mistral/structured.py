@@ -16,8 +16,6 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json, to_json
 
 from llamaindex_portkey_mistral.tools import wire_name
-from portkey_mistral import ConnectionSettings
-from portkey_mistral.config import Config
 from portkey_mistral.exceptions import ResponseFormatError
 
 __all__ = [
@@ -28,7 +26,6 @@ __all__ = [
     "TruncatedOutputError",
     "as_function",
     "as_schema",
-    "keeps_schema",
     "whole",
 ]
 
@@ -89,26 +86,6 @@ def as_function(output_cls: type[BaseModel]) -> Form:
         },
         _first_arguments,
     )
-
-
-def keeps_schema(
-    settings: ConnectionSettings, model: str, llm_kwargs: Mapping[str, Any] | None
-) -> bool:
-    """Tell whether a schema reaches the model.
-
-    A gateway's unified lane drops it, and that is the lane of everything that Portkey keeps (configs by
-    slug, virtual keys, provider slugs): guardrails may lie there, which another lane would skip.
-    """
-    if settings.way != "gateway" or settings.gateway_lane in ("proxy", "passthrough"):
-        return True
-    if settings.gateway_lane == "unified":
-        return False
-    config = (llm_kwargs or {}).get("portkey_config") or settings.portkey_config
-    if config is not None:
-        return Config.parse(config).slug is None
-    if settings.virtual_key is not None or "@" in (settings.provider[:1], model[:1]):
-        return False
-    return settings.portkey_api_key is None or settings.api_key is not None
 
 
 def whole(response: ChatResponse, output_cls: type[_Model], form: Form) -> _Model:

@@ -16,10 +16,9 @@ from llamaindex_portkey_mistral.structured import (
     TruncatedOutputError,
     as_function,
     as_schema,
-    keeps_schema,
     whole,
 )
-from portkey_mistral import ConnectionSettings
+from portkey_mistral import CallOptions, ConnectionSettings
 
 T = TypeVar("T")
 
@@ -208,8 +207,10 @@ TARGETS = {"strategy": {"mode": "single"}, "targets": [{"provider": "mistral-ai"
     ],
 )
 def test_a_schema_goes_only_where_it_is_kept(fields, llm_kwargs, expected):
-    assert keeps_schema(ConnectionSettings(**fields), "m", llm_kwargs) is expected
+    client = ConnectionSettings(**fields).client
+    assert client.keeps_response_format("m", CallOptions(**llm_kwargs)) is expected
 
 
 def test_a_model_of_a_provider_slug_is_not_seen_either():
-    assert not keeps_schema(ConnectionSettings(**GATEWAY, api_key="k"), "@team/m", None)
+    client = ConnectionSettings(**GATEWAY, api_key="k").client
+    assert not client.keeps_response_format("@team/m")

@@ -1,0 +1,62 @@
+"""What the scenarios share. Each runs over HTTP, on a server that keeps strictly to Mistral's rules."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from pathlib import Path
+
+import pytest
+from llama_index.core import Document
+
+from portkey_mistral._transport import connections
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def _nothing_was_refused(mistral_sandbox):
+    """Whatever LlamaIndex made of a scenario, every request of it was one that Mistral takes."""
+    yield
+    assert not {exchange.status for exchange in mistral_sandbox.requests} & {400, 422}
+
+
+@pytest.fixture
+def documents() -> list[Document]:
+    texts = {
+        "codestral": "Codestral completes code. It costs 0.3 dollars a million tokens.",
+        "pixtral": "Pixtral reads images and charts.",
+        "magistral": "Magistral thinks before it answers.",
+    }
+    return [Document(text=text, doc_id=name) for name, text in texts.items()]
+
+
+@pytest.fixture
+def question() -> str:
+    return "Which model completes code?"
+
+
+@pytest.fixture
+def chats(bodies):
+    """The chat requests that reached the sandbox so far."""
+    return lambda: [body for body in bodies() if "messages" in body]
+
+
+def pytest_collection_modifyitems(items):
+    """Core runs coroutines on loops that it closes with their sockets open, or never closes."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"))
+
+
+@pytest.fixture(autouse=True)
+def _such_loops_end_with_their_test():
+    yield
+    left = [loop for loop in connections._loops if not loop.is_running()]
+    if left:
+        for loop in left:
+            loop.close()
+            del connections._loops[loop]
+        del loop, left
+        asyncio.set_event_loop(None)
+        gc.collect()
