@@ -10,20 +10,21 @@ import nox
 
 PYTHONS = ("3.11", "3.12", "3.13")
 NEWEST = PYTHONS[-1]
+PARALLEL = ("-n", "auto", "--dist", "loadfile")
 
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "uv"
 nox.options.sessions = ["tests"]
-# A Python that is not there is skipped and listed as skipped; `.ci/run` wants more than one.
-nox.options.error_on_missing_interpreters = False
+# A Python that is not there is listed as skipped; where CI is set, nox takes it for a failure.
 
 
 def pyenv_folders() -> list[str]:
     """Folders of the interpreters that pyenv keeps: its shims fail for versions not active."""
-    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    return [
-        str(path) for python in PYTHONS for path in sorted(root.glob(f"versions/{python}.*/bin"))
-    ]
+    path = map(Path, os.environ.get("PATH", os.defpath).split(os.pathsep))
+    roots = [folder.parent for folder in path if folder.name == "shims"]
+    roots.append(Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")))
+    found = (sorted(root.glob(f"versions/{python}.*/bin")) for root in roots for python in PYTHONS)
+    return [str(folder) for folders in found for folder in folders]
 
 
 os.environ["PATH"] = os.pathsep.join([*pyenv_folders(), os.environ.get("PATH", os.defpath)])
@@ -32,13 +33,14 @@ os.environ["PATH"] = os.pathsep.join([*pyenv_folders(), os.environ.get("PATH", o
 @nox.session(python=PYTHONS)
 @nox.parametrize("frameworks", ["oldest", "newest"])
 def tests(session: nox.Session, frameworks: str) -> None:
-    """Run every test; on the newest Python with the newest frameworks, on the wheel."""
-    wheel = session.python == NEWEST and frameworks == "newest"
-    what = [f"{build(session)}[all]"] if wheel else ["--editable", ".[all]"]
+    """Run the tests; the newest Python with the newest frameworks runs the wheel, in full size."""
+    if session.python == NEWEST and frameworks == "newest":
+        session.install(f"{build(session)}[all,ray]", "--group", "test")
+        session.run("pytest", *PARALLEL, *session.posargs, env={"HYPOTHESIS_PROFILE": "full"})
+        return
     limits = oldest(session) if frameworks == "oldest" else []
-    session.install(*what, "--group", "test", *limits)
-    command = ["pytest", "-n", "auto", "--dist", "loadfile", *session.posargs]
-    session.run(*command, env={"HYPOTHESIS_PROFILE": "full"})
+    session.install("--editable", ".[all]", "--group", "test", *limits)
+    session.run("pytest", "-m", "not full", *PARALLEL, *session.posargs)
 
 
 def build(session: nox.Session) -> Path:
