@@ -47,7 +47,7 @@ READABLE = (
     (b"upstream connect error", "text/plain"),
     (b"No.", None),
 )
-# Those that end everything on the gateway's unified route (DESIGN 4, unreadable-body).
+# Those that end everything on the gateway's unified route (the difference `unreadable-body`).
 UNREADABLE = (
     (b"<html>Bad gateway</html>", "application/json"),
     (b"", "application/json"),
@@ -161,7 +161,7 @@ NUMBERS = (0, 0.3, 7, 9.5, 10, 100)
 VALUES = st.one_of(st.sampled_from(TEXTS), st.sampled_from(NUMBERS), st.booleans(), st.none())
 ORDERS = st.sampled_from([*NUMBERS, "9.5", "10", "1e1", "7 days", "gold"])
 LISTS = st.lists(VALUES, max_size=3)
-# None of these is found in the text "undefined" (DESIGN 4, sibling-conditions).
+# None of these is found in the text "undefined" (the difference `sibling-conditions`).
 PATTERNS = st.sampled_from(["^gold", "ol", "small|large", "[0-9]$", "^true$", "\\d\\.\\d", "^$"])
 OPERATORS = st.one_of(
     st.fixed_dictionaries(

@@ -38,7 +38,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-# What the rules of a Portkey config look at where no server spoke (portkey.md 2.6, 2.7).
+# What the rules of a Portkey config look at where no server spoke, as seen on the real gateway.
 TRANSPORT_FAILURE, CONNECT_TIMEOUT, REQUEST_TIMEOUT = 500, 503, 408
 
 

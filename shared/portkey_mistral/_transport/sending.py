@@ -94,7 +94,7 @@ def _timeout(call: Call[Any], attempt: Attempt) -> httpx.Timeout:
 
 
 def _until_headers(call: Call[Any], attempt: Attempt) -> float | None:
-    # Portkey's request_timeout ends with the headers: the body of a slow answer is not cut (portkey.md 2.7).
+    # Portkey's request_timeout ends with the headers: the body of a slow answer is not cut.
     limits = [attempt.target.request_timeout, call.limits.first_token]
     if call.deadline is not None:
         limits.append(max(call.deadline - time.monotonic(), 0.001))
