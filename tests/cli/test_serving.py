@@ -18,7 +18,12 @@ COMMAND = (sys.executable, "-m", "portkey_mistral.cli", "sandbox", "--port")
 def test_it_answers_until_it_is_interrupted() -> None:
     environment = {**os.environ, "COLUMNS": "100"}
     with subprocess.Popen(
-        (*COMMAND, "0"), stdout=subprocess.PIPE, text=True, env=environment
+        (*COMMAND, "0"),
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        # A shell starts what it puts into the background with Ctrl+C ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as server:
         assert server.stdout is not None
         shown = ""

@@ -7,7 +7,7 @@ Until the first content event a failure retries or falls back like any other. Af
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -265,8 +265,16 @@ class _AsyncTake:
             return self._reading.whole(sending, response.status_code, response.headers, body)
         self._reading.opened(sending, response.status_code, response.headers)
         self._chunks = response.aiter_bytes()
+        self._held.push_async_callback(_end, self._chunks)
         self._watchdog = Watchdog(response, self._call, self._reading)
         return []
+
+
+async def _end(chunks: AsyncIterator[bytes]) -> None:
+    """Close httpx's own generators now: left to the garbage collector, they could outlive their loop."""
+    if isinstance(chunks, AsyncGenerator):
+        with suppress(RuntimeError):  # the end of a loop may be closing them already
+            await chunks.aclose()
 
 
 def _is_stream(response: httpx.Response) -> bool:
