@@ -17,6 +17,7 @@ from llamaindex_portkey_mistral import PortkeyMistralEmbedding
 
 pytestmark = [
     pytest.mark.full,
+    pytest.mark.ray,
     pytest.mark.timeout(600),
     # Ray's own: files and sockets of the processes that it starts, and names that it will change.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
