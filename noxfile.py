@@ -35,15 +35,10 @@ os.environ["PATH"] = os.pathsep.join([*pyenv_folders(), os.environ.get("PATH", o
 def tests(session: nox.Session, frameworks: str) -> None:
     """Run the tests; the newest Python with the newest frameworks runs the wheel, in full size."""
     if session.python == NEWEST and frameworks == "newest":
-        session.install(f"{build(session)}[all]", "--group", "test")
-        session.run(
-            "pytest",
-            "-m",
-            "not ray",
-            *PARALLEL,
-            *session.posargs,
-            env={"HYPOTHESIS_PROFILE": "full"},
-        )
+        session.install(f"{build(session)}[all,ray]", "--group", "test")
+        full = {"HYPOTHESIS_PROFILE": "full"}
+        session.run("pytest", "-m", "not ray", *PARALLEL, *session.posargs, env=full)
+        session.run("pytest", "-m", "ray", *session.posargs, env=full)
         return
     limits = oldest(session) if frameworks == "oldest" else []
     session.install("--editable", ".[all]", "--group", "test", *limits)
