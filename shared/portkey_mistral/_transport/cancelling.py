@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 
-import httpcore
 import httpx
+
+if TYPE_CHECKING:
+    import httpcore
 
 __all__ = ["UncutClosing", "reclaim"]
 
@@ -59,6 +62,8 @@ async def reclaim(client: httpx.AsyncClient) -> None:
 
 def _pools(client: httpx.AsyncClient) -> Iterator[httpcore.AsyncConnectionPool]:
     """Find the pools; a transport of the user's own may have none."""
+    import httpcore  # 0.2 s, and only stock httpx needs it
+
     for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001
         pool = getattr(transport, "_pool", None)
         if isinstance(pool, httpcore.AsyncConnectionPool):

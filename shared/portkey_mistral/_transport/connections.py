@@ -16,12 +16,16 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
+from urllib.request import getproxies
 from weakref import WeakKeyDictionary
 
 import httpx
 
+from portkey_mistral._transport.http1.clients import AsyncDirectClient, DirectClient
+
 __all__ = ["Wiring", "async_client", "sync_client"]
 
+# Of stock httpx, whose cost a call grows with the connections.
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=30.0)
 
 
@@ -97,7 +101,9 @@ def _new_client(wiring: Wiring, scheme: str) -> httpx.Client:
         from portkey_mistral.sandbox.transport import SandboxTransport
 
         return httpx.Client(transport=SandboxTransport(), cookies=_no_cookies())
-    return httpx.Client(**_stock(wiring))
+    if _behind_proxy(wiring):
+        return httpx.Client(**_stock(wiring))
+    return DirectClient(lambda: wiring.ssl_context or _default_ssl_context())
 
 
 def _new_async_client(wiring: Wiring, scheme: str) -> httpx.AsyncClient:
@@ -105,7 +111,17 @@ def _new_async_client(wiring: Wiring, scheme: str) -> httpx.AsyncClient:
         from portkey_mistral.sandbox.transport import AsyncSandboxTransport
 
         return httpx.AsyncClient(transport=AsyncSandboxTransport(), cookies=_no_cookies())
-    return httpx.AsyncClient(**_stock(wiring))
+    if _behind_proxy(wiring):
+        return httpx.AsyncClient(**_stock(wiring))
+    return AsyncDirectClient(lambda: wiring.ssl_context or _default_ssl_context())
+
+
+def _behind_proxy(wiring: Wiring) -> bool:
+    """Whether a proxy could be on the way; httpx knows which hosts go through it, and how."""
+    if wiring.proxy is not None:
+        return True
+    found = getproxies()
+    return any(found.get(scheme) for scheme in ("http", "https", "all"))
 
 
 def _stock(wiring: Wiring) -> dict[str, Any]:

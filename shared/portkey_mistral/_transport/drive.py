@@ -10,6 +10,7 @@ import httpx
 
 from portkey_mistral._engine.outcomes import Attempt
 from portkey_mistral._transport.call import Call, Sending
+from portkey_mistral._transport.http1.clients import abody, body
 from portkey_mistral._transport.journal import Journal, with_info
 from portkey_mistral._transport.judging import Verdict, judge, unreachable
 from portkey_mistral._transport.permits import AsyncPermit, permit
@@ -105,11 +106,11 @@ def _exchange(
 ) -> tuple[Verdict[T], httpx.Headers, bytes]:
     try:
         with open_response(call, attempt, sending) as response:
-            body = response.read()
+            content = body(response)
     except FAULTS as fault:
         return unreachable(call, attempt, fault, sending.request.url), httpx.Headers(), b""
-    verdict = judge(call, sending, response.status_code, response.headers, body)
-    return verdict, response.headers, body
+    verdict = judge(call, sending, response.status_code, response.headers, content)
+    return verdict, response.headers, content
 
 
 async def _aexchange(
@@ -117,11 +118,11 @@ async def _aexchange(
 ) -> tuple[Verdict[T], httpx.Headers, bytes]:
     try:
         async with AsyncResponse(call, attempt, sending) as response:
-            body = await response.aread()
+            content = await abody(response)
     except FAULTS as fault:
         return unreachable(call, attempt, fault, sending.request.url), httpx.Headers(), b""
-    verdict = judge(call, sending, response.status_code, response.headers, body)
-    return verdict, response.headers, body
+    verdict = judge(call, sending, response.status_code, response.headers, content)
+    return verdict, response.headers, content
 
 
 def _conclude(verdict: Verdict[T], journal: Journal) -> T:

@@ -14,6 +14,7 @@ from portkey_mistral._engine.outcomes import Attempt
 from portkey_mistral._transport.call import Call, Sending
 from portkey_mistral._transport.cancelling import UncutClosing, reclaim
 from portkey_mistral._transport.connections import async_client, sync_client
+from portkey_mistral._transport.http1.clients import AsyncDirectClient, build_request
 
 __all__ = ["AsyncResponse", "open_response"]
 
@@ -46,13 +47,16 @@ class AsyncResponse:
         call, attempt = self._call, self._attempt
         client = async_client(call.wiring, _scheme(self._sending))
         request = _request(client, call, attempt, self._sending)
+        # Our own transport closes without waiting for anything, so no cancellation can cut that short.
+        is_stock = not isinstance(client, AsyncDirectClient)
         async with asyncio.timeout(_until_headers(call, attempt)):
             try:
                 response = await client.send(request, stream=True, follow_redirects=False)
             except asyncio.CancelledError:
-                await reclaim(client)
+                if is_stock:
+                    await reclaim(client)
                 raise
-        if isinstance(response.stream, httpx.AsyncByteStream):
+        if is_stock and isinstance(response.stream, httpx.AsyncByteStream):
             response.stream = UncutClosing(response.stream)
         self._response = response
         _relax(request, call)
@@ -71,11 +75,12 @@ def _request(
     client: httpx.Client | httpx.AsyncClient, call: Call[Any], attempt: Attempt, sending: Sending
 ) -> httpx.Request:
     request = sending.request
-    return client.build_request(
+    return build_request(
+        client,
         request.method,
         request.url,
         content=request.body,
-        headers=dict(request.headers),
+        headers=request.headers,
         timeout=_timeout(call, attempt),
     )
 

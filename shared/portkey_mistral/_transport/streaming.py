@@ -16,6 +16,7 @@ import httpx
 from portkey_mistral._engine.outcomes import Answered, Attempt, Committed, Interrupted
 from portkey_mistral._transport.call import Call, Sending
 from portkey_mistral._transport.drive import FAULTS, apause, pause
+from portkey_mistral._transport.http1.clients import achunks, chunks
 from portkey_mistral._transport.journal import Journal
 from portkey_mistral._transport.judging import is_success
 from portkey_mistral._transport.permits import AsyncPermit, permit
@@ -160,7 +161,7 @@ class Stream(_Course, Iterator[Delta]):
 
     def _read(self, response: httpx.Response, reading: Reading) -> Iterator[list[Delta]]:
         with Watchdog(response, self._call, reading) as watchdog:
-            for data in watchdog.watched(response.iter_bytes()):
+            for data in watchdog.watched(chunks(response)):
                 yield reading.feed(data)
                 reading.check()
         yield reading.end()
@@ -264,7 +265,7 @@ class _AsyncTake:
             body = await response.aread()
             return self._reading.whole(sending, response.status_code, response.headers, body)
         self._reading.opened(sending, response.status_code, response.headers)
-        self._chunks = response.aiter_bytes()
+        self._chunks = achunks(response)
         self._held.push_async_callback(_end, self._chunks)
         self._watchdog = Watchdog(response, self._call, self._reading)
         return []

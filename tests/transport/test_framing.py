@@ -1,0 +1,179 @@
+"""Our reading of HTTP/1.1 against h11's, which is strict and slow: same answers, same refusals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import h11
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portkey_mistral._transport.http1.framing import ProtocolError, ResponseReader, request_head
+
+names = st.sampled_from(["x-a", "Content-Type", "Keep-Alive", "Connection", "x-request-id"])
+values = st.sampled_from(["", "close", "keep-alive", "a b", "text/plain; x=1", "timeout=5"])
+bodies = st.binary(max_size=60) | st.sampled_from([b"\r\n\r\n", b"0\r\n\r\n", b"5\r\nHTTP/1.1"])
+
+
+@dataclass
+class Read:
+    status: int = 0
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes = b""
+    whole: bool = False
+    reusable: bool = False
+    refused: bool = False
+
+
+@st.composite
+def heads(draw: st.DrawFn, framing: str) -> str:
+    status = draw(st.sampled_from(["200 OK", "200", "429 Too Many", "503 ", "204 No Content"]))
+    version = draw(st.sampled_from(["1.1", "1.1", "1.0"]))
+    others = draw(st.lists(st.tuples(names, values), max_size=3))
+    lines = [f"{name}: {value}" for name, value in others] + ([framing] if framing else [])
+    return "\r\n".join([f"HTTP/{version} {status}", *lines, "", ""])
+
+
+@st.composite
+def responses(draw: st.DrawFn) -> bytes:
+    body = draw(bodies)
+    match draw(st.sampled_from(["length", "chunks", "end"])):
+        case "length":
+            return draw(heads(f"Content-Length: {len(body)}")).encode() + body
+        case "chunks":
+            sizes = draw(st.lists(st.integers(1, 20), min_size=1, max_size=5))
+            wire, rest = b"", body
+            while rest:
+                size = sizes[len(wire) % len(sizes)]
+                part, rest = rest[:size], rest[size:]
+                extension = draw(st.sampled_from([b"", b";a=b", b" "]))
+                wire += b"%x%s\r\n%s\r\n" % (len(part), extension, part)
+            end = draw(st.sampled_from([b"0\r\n\r\n", b"0\r\nx: y\r\n\r\n", b"000\r\n\r\n"]))
+            return draw(heads("Transfer-Encoding: chunked")).encode() + wire + end
+        case _:
+            return draw(heads("")).encode() + body
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A response with a byte changed, or cut short, or with more behind it."""
+    wire = draw(responses())
+    at = draw(st.integers(0, len(wire) - 1))
+    how = draw(st.sampled_from(["changed", "cut", "more"]))
+    if how == "changed":
+        return (
+            wire[:at] + draw(st.sampled_from([b"", b"\n", b":", b"9", b"f", b" "])) + wire[at + 1 :]
+        )
+    return wire[:at] if how == "cut" else wire + draw(st.binary(min_size=1, max_size=3))
+
+
+@st.composite
+def split(draw: st.DrawFn, wires: st.SearchStrategy[bytes]) -> list[bytes]:
+    wire = draw(wires)
+    cuts = sorted(draw(st.lists(st.integers(0, len(wire)), max_size=6)))
+    parts = [wire[a:b] for a, b in zip([0, *cuts], [*cuts, len(wire)], strict=True)]
+    return [part for part in parts if part]
+
+
+def read_by_us(parts: list[bytes]) -> Read:
+    reader, read = ResponseReader("POST"), Read()
+    try:
+        for part in parts:
+            read.body += reader.feed(part)
+        if not reader.complete:
+            reader.end()
+    except ProtocolError:
+        read.refused = True
+    read.status, read.whole, read.reusable = reader.status, reader.complete, reader.reusable
+    read.headers = tuple((name.lower(), value) for name, value in reader.headers)
+    return read
+
+
+def read_by_h11(parts: list[bytes]) -> Read:
+    peer, read = h11.Connection(h11.CLIENT), Read()
+    peer.send(h11.Request(method="GET", target="/", headers=[("host", "x")]))
+    peer.send(h11.EndOfMessage())
+    try:
+        for at, part in enumerate([*parts, b""]):
+            peer.receive_data(part)
+            take_events(peer, read)
+            if read.whole:
+                more = peer.trailing_data[0] or at + 1 < len(parts)
+                read.reusable = peer.their_state is h11.DONE and not more
+                return read
+    except h11.RemoteProtocolError:
+        pass
+    read.refused = True
+    return read
+
+
+def take_events(peer: h11.Connection, read: Read) -> None:
+    while not read.whole:
+        match peer.next_event():
+            case h11.Response() as response:
+                read.status, read.headers = response.status_code, tuple(response.headers)
+            case h11.Data(data=data):
+                read.body += bytes(data)
+            case h11.EndOfMessage():
+                read.whole = True
+            case _:
+                return
+
+
+@given(split(responses()))
+def test_what_h11_reads_we_read(parts: list[bytes]) -> None:
+    ours, theirs = read_by_us(parts), read_by_h11(parts)
+    assert (ours.status, ours.headers, ours.body) == (theirs.status, theirs.headers, theirs.body)
+    assert ours.whole == theirs.whole
+    assert not ours.reusable or theirs.reusable
+
+
+@given(split(damaged()))
+def test_what_h11_refuses_we_refuse(parts: list[bytes]) -> None:
+    ours, theirs = read_by_us(parts), read_by_h11(parts)
+    if theirs.refused:
+        assert ours.refused
+    elif not ours.refused:
+        assert (ours.status, ours.body, ours.whole) == (theirs.status, theirs.body, theirs.whole)
+        assert not ours.reusable or theirs.reusable
+
+
+@given(split(responses()))
+def test_how_it_is_split_does_not_matter(parts: list[bytes]) -> None:
+    whole, bytewise = read_by_us([b"".join(parts)]), [bytes([x]) for x in b"".join(parts)]
+    assert read_by_us(parts) == whole == read_by_us(bytewise)
+
+
+@pytest.mark.parametrize(
+    ("wire", "fault"),
+    [
+        (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 200_000, "head of the answer does not end"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4;" + b"y" * 20_000, "how long"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n" + b"y" * 200_000, "trailer"),
+        (b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n", "another protocol"),
+    ],
+)
+def test_nothing_is_kept_without_end(wire: bytes, fault: str) -> None:
+    reader = ResponseReader("POST")
+    with pytest.raises(ProtocolError, match=fault):
+        reader.feed(wire)
+
+
+def test_the_head_of_a_request() -> None:
+    request = httpx.Request(
+        "POST", "https://a.example/v1/x?y=1", headers={"X-A": "b"}, content=b"c"
+    )
+    assert request_head(request) == (
+        b"POST /v1/x?y=1 HTTP/1.1\r\nHost: a.example\r\nX-A: b\r\nContent-Length: 1\r\n\r\n"
+    )
+
+
+def test_a_refused_header_is_not_shown() -> None:
+    request = httpx.Request(
+        "POST", "https://a.example", headers={"authorization": "Bearer se\ncret"}
+    )
+    with pytest.raises(httpx.LocalProtocolError, match="authorization") as caught:
+        request_head(request)
+    assert "cret" not in str(caught.value)
