@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any, TypeVar
 
@@ -277,32 +278,46 @@ def _state(asked: _Asked) -> State:
     """The store of the call's breakers and answers. A call that has neither asks none far away."""
     if asked.through_gateway or asked.config is None:
         return connect("memory:")
-    keeps = any(t.breaker is not None or t.cache is not None for t in asked.config.targets())
-    return connect(asked.settings.state if keeps else "memory:")
+    return connect(asked.settings.state if _config_facts(asked.config).keeps else "memory:")
 
 
 def _breaker_keys(asked: _Asked) -> dict[str, str]:
     if asked.through_gateway or asked.config is None:
         return {}
-    fingerprint = asked.config.fingerprint
-    return {
-        target.path: f"{fingerprint}:{target.path}"
-        for target in asked.config.targets()
-        if target.breaker is not None
-    }
+    return _config_facts(asked.config).breaker_keys
 
 
 def _secrets(asked: _Asked) -> Iterator[str]:
     """Every key that is in play, so that no text of an error can repeat one."""
     settings = asked.settings
     held = [settings.api_key, settings.portkey_api_key, settings.virtual_key]
-    if asked.config is not None:
-        held += [key for t in asked.config.targets() for key in (t.api_key, t.virtual_key)]
     yield from (value for value in map(_revealed, held) if value)
+    if asked.config is not None:
+        yield from _config_facts(asked.config).keys
     for headers in (settings.default_headers, asked.options.headers):
         yield from (
             value for value in (headers or {}).values() if len(value) > _TOO_SHORT_TO_BE_KEY
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _ConfigFacts:
+    """What every call asks of all targets of a config. `keeps`: one has a breaker or a cache."""
+
+    keeps: bool
+    breaker_keys: dict[str, str]
+    keys: tuple[str, ...]
+
+
+@lru_cache(maxsize=64)  # a process has few configs, and one may have a thousand targets
+def _config_facts(config: Config) -> _ConfigFacts:
+    targets = config.targets()
+    held = [_revealed(key) for t in targets for key in (t.api_key, t.virtual_key)]
+    return _ConfigFacts(
+        any(t.breaker is not None or t.cache is not None for t in targets),
+        {t.path: f"{config.fingerprint}:{t.path}" for t in targets if t.breaker is not None},
+        tuple(key for key in held if key),
+    )
 
 
 def _prompt_tokens(body: Mapping[str, Any]) -> int:

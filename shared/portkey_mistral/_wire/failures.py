@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 from portkey_mistral._wire.faults import InBandError, MalformedEvent, StreamCut, StreamFault
@@ -404,10 +405,15 @@ def _servers_time(headers: Mapping[str, str]) -> float | None:
 def safe_headers(headers: Mapping[str, str], secrets: Collection[str] = ()) -> dict[str, str]:
     """Return headers in lower case, without cookies and keys."""
     return {
-        name.lower(): scrub(value, secrets)
-        for name, value in headers.items()
-        if _UNSAFE_HEADER.search(name) is None
+        name: scrub(value, secrets)
+        for name, value in ((name.lower(), value) for name, value in headers.items())
+        if not _is_unsafe(name)
     }
+
+
+@lru_cache(maxsize=256)  # a server sends the same ones with every answer
+def _is_unsafe(name: str) -> bool:
+    return _UNSAFE_HEADER.search(name) is not None
 
 
 def scrub(text: str, secrets: Collection[str]) -> str:
