@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from langchain_core.embeddings import Embeddings
 from pydantic import AliasChoices, BaseModel, Field
@@ -84,6 +85,11 @@ class PortkeyMistralEmbeddings(ConnectionSettings, BaseModel, Embeddings):
     output_dtype: EmbeddingDtype | None = Field(
         default=None, description="Type of the numbers, for models that let you choose."
     )
+    encoding_format: Literal["float", "base64"] | None = Field(
+        default=None,
+        description='How vectors travel. "base64" is a third of the bytes, and quicker, where the server takes '
+        "part; what comes back is the same.",
+    )
     request_metadata: dict[str, Any] | None = Field(
         default=None, description="Mistral's `metadata`, sent with every request."
     )
@@ -115,6 +121,7 @@ class PortkeyMistralEmbeddings(ConnectionSettings, BaseModel, Embeddings):
             inputs=texts,
             output_dimension=self.output_dimension,
             output_dtype=self.output_dtype,
+            encoding_format=self.encoding_format,
             metadata=self.request_metadata,
             extra=self.model_kwargs,
         )
@@ -122,4 +129,9 @@ class PortkeyMistralEmbeddings(ConnectionSettings, BaseModel, Embeddings):
 
 def _floats(vectors: Sequence[Sequence[float]]) -> list[list[float]]:
     """Give what LangChain promises its vector stores: lists of floats, whatever type was asked for."""
-    return [list(map(float, vector)) for vector in vectors]
+    return [
+        vector.tolist()
+        if isinstance(vector, array) and vector.typecode == "f"
+        else list(map(float, vector))
+        for vector in vectors
+    ]

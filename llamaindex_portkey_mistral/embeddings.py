@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
 from pydantic import AliasChoices, Field
@@ -70,6 +70,11 @@ class PortkeyMistralEmbedding(ConnectionSettings, Rebuildable, BaseEmbedding):
         default=None,
         description="Kind of the numbers; codestral-embed has int8, uint8 and packed bits.",
     )
+    encoding_format: Literal["float", "base64"] | None = Field(
+        default=None,
+        description='How vectors travel. "base64" is a third of the bytes, and quicker, where the server takes '
+        "part; what comes back is the same.",
+    )
     request_metadata: dict[str, Any] | None = Field(
         default=None, description="Mistral's `metadata`; the plain name belongs to the frameworks."
     )
@@ -134,6 +139,7 @@ class PortkeyMistralEmbedding(ConnectionSettings, Rebuildable, BaseEmbedding):
             inputs=texts,
             output_dimension=self.output_dimension,
             output_dtype=self.output_dtype,
+            encoding_format=self.encoding_format,
             metadata=self.request_metadata,
             extra=self.additional_kwargs,
         )

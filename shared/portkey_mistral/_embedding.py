@@ -54,12 +54,13 @@ class _Job:
 
     def call(self, span: range) -> Call[EmbeddingResponse]:
         dtype = self.request.output_dtype or "float"
+        packed = self.request.encoding_format == "base64"
         return prepare_call(
             self.settings,
             dataclasses.replace(self.request, inputs=self.texts(span)),
             self.options,
             operation="embed",
-            read=lambda body: _read(body, expected=len(span), dtype=dtype),
+            read=lambda body: _read(body, expected=len(span), dtype=dtype, packed=packed),
         )
 
     def finished(self, span: range, response: EmbeddingResponse) -> None:
@@ -213,6 +214,6 @@ def _in_flight(job: _Job, spans: Sequence[range]) -> int:
     return max(1, min(_IN_FLIGHT, job.settings.max_concurrency or _IN_FLIGHT, len(spans)))
 
 
-def _read(body: Any, *, expected: int, dtype: EmbeddingDtype) -> EmbeddingResponse:
-    vectors, model, usage = decode_embeddings(body, expected=expected, dtype=dtype)
+def _read(body: Any, *, expected: int, dtype: EmbeddingDtype, packed: bool) -> EmbeddingResponse:
+    vectors, model, usage = decode_embeddings(body, expected=expected, dtype=dtype, packed=packed)
     return EmbeddingResponse(vectors, model, usage)

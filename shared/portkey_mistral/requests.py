@@ -146,7 +146,11 @@ class FIMRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingRequest:
-    """Texts to embed, any number of them: batching is the client's work."""
+    """Texts to embed, any number of them: batching is the client's work.
+
+    With `encoding_format="base64"` the vectors come as `array.array` where the server takes part: a third of
+    the bytes on the wire, a seventh of a list's memory, and numpy reads them without copying.
+    """
 
     model: str
     inputs: Sequence[str]

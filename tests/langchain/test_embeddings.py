@@ -31,6 +31,18 @@ async def test_one_text_and_many_in_both_worlds(embeddings: PortkeyMistralEmbedd
     assert await embeddings.aembed_documents(["a mistral", "a portkey"]) == many
 
 
+async def test_vectors_may_travel_as_base64(
+    embeddings: PortkeyMistralEmbeddings, mistral_sandbox: Sandbox
+) -> None:
+    packed = PortkeyMistralEmbeddings(base_url="sandbox:", encoding_format="base64")
+    texts = ["a mistral", "a portkey"]
+    wanted = embeddings.embed_documents(texts)
+    for vectors in (packed.embed_documents(texts), await packed.aembed_documents(texts)):
+        assert all(type(number) is float for vector in vectors for number in vector)
+        assert [pytest.approx(vector, abs=1e-6) for vector in wanted] == vectors
+    assert mistral_sandbox.requests[-1].body["encoding_format"] == "base64"
+
+
 async def test_no_texts_give_no_vectors_and_no_call(
     embeddings: PortkeyMistralEmbeddings, mistral_sandbox: Sandbox
 ) -> None:

@@ -170,6 +170,20 @@ def test_base64(dtype, code, values):
     assert decode_embeddings(embeddings(packed), expected=1, dtype=dtype)[0] == [values]
 
 
+def test_packed_vectors_stay_arrays():
+    one, two = array("f", [0.5, -1.25]), array("f", [2.0**127, -(2.0**127)])
+    body = embeddings(*(b64encode(vector.tobytes()).decode() for vector in (one, two)))
+    assert decode_embeddings(body, expected=2, packed=True)[0] == [one, two]
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_packed_vectors_are_finite(number, packed):
+    body = embeddings(b64encode(array("f", [1.0, number]).tobytes()).decode())
+    with pytest.raises(MalformedAnswer, match="not a finite number"):
+        decode_embeddings(body, expected=1, packed=packed)
+
+
 @pytest.mark.parametrize(
     ("raw", "told", "index"),
     [

@@ -141,11 +141,12 @@ def _tool_call(raw: object, seed: str) -> ToolCall:
 
 
 def decode_embeddings(
-    body: object, *, expected: int, dtype: EmbeddingDtype = "float"
-) -> tuple[list[list[float]], str, Usage]:
+    body: object, *, expected: int, dtype: EmbeddingDtype = "float", packed: bool = False
+) -> tuple[Sequence[Sequence[float]], str, Usage]:
     """Return the vectors in the order of the inputs, the model that made them, and the usage.
 
-    Vectors that came as base64 although numbers were asked for are read all the same.
+    Vectors that came as base64 although numbers were asked for are read all the same. `packed` leaves them
+    as the arrays that they came as: no Python number is made of any of them.
 
     Raises:
         MalformedAnswer: a vector is missing, twice there, empty, of another length than the others, or
@@ -157,15 +158,16 @@ def decode_embeddings(
         raise MalformedAnswer("the answer holds no embeddings")
     if len(data) != expected:
         raise MalformedAnswer(f"asked for {expected} embeddings, got {len(data)}")
-    vectors = _in_order(data, dtype)
+    arrays = _in_order(data, dtype)
+    vectors = arrays if packed else [v.tolist() if isinstance(v, array) else v for v in arrays]
     for index, vector in enumerate(vectors):
         _check_vector(vector, index, len(vectors[0]))
     usage = decode_usage(answer.get("usage")) or Usage()
     return vectors, answer.get("model") or "", usage
 
 
-def _in_order(data: list[Any], dtype: EmbeddingDtype) -> list[list[float]]:
-    found: dict[int, list[float]] = {}
+def _in_order(data: list[Any], dtype: EmbeddingDtype) -> list[Sequence[float]]:
+    found: dict[int, Sequence[float]] = {}
     for at, item in enumerate(data):
         row = _object(item, f"data[{at}]")
         index = row.get("index", at)
@@ -175,7 +177,7 @@ def _in_order(data: list[Any], dtype: EmbeddingDtype) -> list[list[float]]:
     return [found[index] for index in range(len(data))]
 
 
-def _vector(raw: object, index: int, dtype: EmbeddingDtype) -> list[float]:
+def _vector(raw: object, index: int, dtype: EmbeddingDtype) -> list[float] | array[float]:
     if isinstance(raw, list):
         return raw
     if not isinstance(raw, str):
@@ -186,14 +188,16 @@ def _vector(raw: object, index: int, dtype: EmbeddingDtype) -> list[float]:
         raise MalformedAnswer(f"embedding {index} is no base64 of {dtype}", index=index) from None
     if sys.byteorder == "big":
         packed.byteswap()
-    return list(packed)
+    return packed
 
 
-def _check_vector(vector: list[float], index: int, length: int) -> None:
+def _check_vector(vector: Sequence[float], index: int, length: int) -> None:
     if not vector or len(vector) != length:
         raise MalformedAnswer(
             f"embedding {index} has {len(vector)} numbers, the first has {length}", index=index
         )
+    if isinstance(vector, array) and not _may_overflow(vector):
+        return
     try:
         # One sum over all finds every NaN and infinity; only then is it worth looking closer.
         sound = math.isfinite(sum(vector)) or all(map(math.isfinite, vector))
@@ -201,6 +205,14 @@ def _check_vector(vector: list[float], index: int, length: int) -> None:
         sound = False
     if not sound:
         raise MalformedAnswer(f"embedding {index} holds what is not a finite number", index=index)
+
+
+def _may_overflow(packed: array[float]) -> bool:
+    """Whether a float32 has the highest exponent, as no number of an embedding has and infinity does."""
+    if packed.typecode != "f":
+        return False
+    highest = packed.tobytes()[3 if sys.byteorder == "little" else 0 :: 4]
+    return b"\x7f" in highest or b"\xff" in highest
 
 
 # --- the rest ---------------------------------------------------------------------------------------
