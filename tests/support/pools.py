@@ -5,7 +5,6 @@ from __future__ import annotations
 import httpx
 
 from portkey_mistral._transport.http1.clients import AsyncDirectClient, DirectClient
-from portkey_mistral._transport.http1.pool import MOST_CONNECTIONS
 
 __all__ = ["busy"]
 
@@ -13,5 +12,5 @@ __all__ = ["busy"]
 def busy(client: httpx.Client | httpx.AsyncClient) -> int:
     """Count the connections that carry an answer, or wait to be closed."""
     if isinstance(client, DirectClient | AsyncDirectClient):
-        return MOST_CONNECTIONS - client._direct._permits._value
+        return len(client._direct._busy)
     return sum(not each.is_idle() for each in client._transport._pool.connections)  # type: ignore[attr-defined]

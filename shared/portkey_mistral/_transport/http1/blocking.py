@@ -33,6 +33,9 @@ class SocketTransport(httpx.BaseTransport):
     def __init__(self, ssl_context: Callable[[], ssl.SSLContext], most: int) -> None:
         self._ssl_context = ssl_context
         self._idle: IdleConnections[_Connection] = IdleConnections()
+        # Of a stream that was forgotten, the garbage collector must not take the socket before the generator
+        # that closes it.
+        self._busy: set[_Connection] = set()
         self._permits = threading.BoundedSemaphore(most)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -46,6 +49,7 @@ class SocketTransport(httpx.BaseTransport):
         except BaseException:
             self._permits.release()
             raise
+        self._busy.add(exchange.connection)
         return response_of(exchange.reader, exchange, exchange.connection)
 
     def _exchange(
@@ -76,6 +80,7 @@ class SocketTransport(httpx.BaseTransport):
     def give_back(self, exchange: Exchange) -> None:
         """End an exchange: keep its connection, or close it where the answer was not read to its end."""
         self._permits.release()
+        self._busy.discard(exchange.connection)
         if exchange.reader.complete and exchange.reader.reusable:
             seconds = seconds_to_keep(exchange.reader.headers)
             self._idle.put(exchange.origin, exchange.connection, seconds)
@@ -84,6 +89,8 @@ class SocketTransport(httpx.BaseTransport):
 
     def close(self) -> None:
         self._idle.close()
+        for connection in list(self._busy):
+            connection.close()
 
 
 class Exchange(httpx.SyncByteStream):

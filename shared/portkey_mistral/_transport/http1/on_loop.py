@@ -6,6 +6,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
+from ipaddress import ip_address
 from typing import Any, cast
 
 import httpx
@@ -33,6 +34,7 @@ class AsyncSocketTransport(httpx.AsyncBaseTransport):
     def __init__(self, ssl_context: Callable[[], ssl.SSLContext], most: int) -> None:
         self._ssl_context = ssl_context
         self._idle: IdleConnections[_Connection] = IdleConnections()
+        self._busy: set[_Connection] = set()
         self._permits = asyncio.Semaphore(most)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -49,6 +51,7 @@ class AsyncSocketTransport(httpx.AsyncBaseTransport):
         except BaseException:
             self._permits.release()
             raise
+        self._busy.add(exchange.connection)
         return response_of(exchange.reader, exchange, exchange.connection)
 
     async def _exchange(
@@ -79,6 +82,7 @@ class AsyncSocketTransport(httpx.AsyncBaseTransport):
     def give_back(self, exchange: AsyncExchange) -> None:
         """End an exchange: keep its connection, or close it where the answer was not read to its end."""
         self._permits.release()
+        self._busy.discard(exchange.connection)
         if exchange.reader.complete and exchange.reader.reusable:
             seconds = seconds_to_keep(exchange.reader.headers)
             self._idle.put(exchange.origin, exchange.connection, seconds)
@@ -87,6 +91,8 @@ class AsyncSocketTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         self._idle.close()
+        for connection in list(self._busy):
+            connection.close()
 
 
 class AsyncExchange(httpx.AsyncByteStream):
@@ -255,6 +261,14 @@ def _settle(future: asyncio.Future[bool] | None, woken: bool) -> None:
         future.set_result(woken)
 
 
+def _is_number(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 async def _connect(
     origin: Origin, ssl_context: Callable[[], ssl.SSLContext], seconds: float | None
 ) -> _Connection:
@@ -263,8 +277,10 @@ async def _connect(
     how: dict[str, Any] = {}
     if scheme == "https":
         how |= {"ssl": ssl_context(), "server_hostname": host}
-    if isinstance(loop, asyncio.BaseEventLoop):  # uvloop has no such argument
-        how["happy_eyeballs_delay"] = 0.25  # IPv6 and IPv4 side by side
+    # IPv6 and IPv4 side by side. A number has only one of them, uvloop has no such argument, and a connection
+    # that is made in the very moment of a cancellation is left to the garbage collector.
+    if not _is_number(host) and isinstance(loop, asyncio.BaseEventLoop):
+        how["happy_eyeballs_delay"] = 0.25
     try:
         async with asyncio.timeout(seconds):
             _, connection = await loop.create_connection(
