@@ -34,6 +34,7 @@ TEXT_INDEX = 0
 """Index of the block that plain text belongs to."""
 
 
+_PLAIN_TEXT = ("text", TEXT_INDEX)
 # The open block is a text that can take further citations, but no further text.
 _CITED = "cited"
 
@@ -70,6 +71,8 @@ class ChunkWriter:
         Raises:
             ResponseFormatError: a second answer came, which would be mixed into the first.
         """
+        if self._goes_on_as_text(delta):
+            return text_chunk(delta.text)
         self._note(delta)
         content = self._content(delta)
         if content and isinstance(content, str) and not (delta.tool_calls or delta.logprobs):
@@ -114,6 +117,23 @@ class ChunkWriter:
             message=message, generation_info=known(finish_reason=self._finish)
         )
 
+    def _goes_on_as_text(self, delta: Delta) -> bool:
+        """Whether there is nothing to note, as with almost every delta: more text after text."""
+        return (
+            self._open == _PLAIN_TEXT
+            and delta.id == self._id
+            and delta.text != ""
+            and not (
+                delta.parts
+                or delta.tool_calls
+                or delta.finish_reason
+                or delta.usage
+                or delta.logprobs
+                or delta.choice
+                or self._blocks
+            )
+        )
+
     def _note(self, delta: Delta) -> None:
         """Keep what is told once, or in every event, for the last chunk."""
         if delta.choice > 0:
@@ -134,7 +154,7 @@ class ChunkWriter:
         """Write text as text until something else has come, and as blocks from then on."""
         if not self._blocks and is_plain(delta.parts):
             if delta.text:
-                self._open = ("text", TEXT_INDEX)
+                self._open = _PLAIN_TEXT
             return delta.text
         self._blocks = True
         return [self._block(part) for part in said(delta.parts or (TextPart(delta.text),))]

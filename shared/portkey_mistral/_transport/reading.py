@@ -171,11 +171,12 @@ class Reading:
         return self._noted(deltas)
 
     def _noted(self, deltas: list[Delta]) -> list[Delta]:
+        add = self._answer.add
         for delta in deltas:
             if delta.usage is not None:
                 self._reported = delta.usage
                 delta.usage = self.cost()
-            self._answer.add(delta)
+            add(delta)
         return deltas
 
     def _complete(self, *, guess_usage: bool) -> list[Delta]:
