@@ -27,6 +27,8 @@ def pyenv_folders() -> list[str]:
     return [str(folder) for folders in found for folder in folders]
 
 
+# uv's hard links would be refused by nltk, which opens only files with a single link.
+os.environ["UV_LINK_MODE"] = "copy"
 os.environ["PATH"] = os.pathsep.join([*pyenv_folders(), os.environ.get("PATH", os.defpath)])
 
 
