@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 from langchain_core.embeddings import Embeddings
 from pydantic import AliasChoices, BaseModel, Field
 
 from langchain_portkey_mistral.errors import langchain_errors
+from portkey_mistral.progress import ShowProgress
 from portkey_mistral.requests import EmbeddingDtype, EmbeddingRequest
+from portkey_mistral.responses import EmbeddingBatch
 from portkey_mistral.settings import MODEL_CONFIG, ConnectionSettings
 
 __all__ = ["PortkeyMistralEmbeddings"]
@@ -90,6 +91,13 @@ class PortkeyMistralEmbeddings(ConnectionSettings, BaseModel, Embeddings):
         description='How vectors travel. "base64" is a third of the bytes, and quicker, where the server takes '
         "part; what comes back is the same.",
     )
+    show_progress: ShowProgress = Field(
+        default=False,
+        exclude=True,
+        validation_alias=AliasChoices("show_progress", "show_progress_bar"),
+        description="True shows a bar with rate, time left and cost (needs tqdm); a function is called with an "
+        "`EmbeddingProgress` after every answer.",
+    )
     request_metadata: dict[str, Any] | None = Field(
         default=None, description="Mistral's `metadata`, sent with every request."
     )
@@ -100,12 +108,15 @@ class PortkeyMistralEmbeddings(ConnectionSettings, BaseModel, Embeddings):
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Return a vector for each text. No texts, no call."""
         with langchain_errors():
-            return _floats(self.client.embed(self._request(texts)).vectors)
+            request = self._request(texts)
+            return _floats(self.client.embed(request, show_progress=self.show_progress).vectors)
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
         """Return a vector for each text. No texts, no call."""
         with langchain_errors():
-            return _floats((await self.client.aembed(self._request(texts))).vectors)
+            request = self._request(texts)
+            answer = await self.client.aembed(request, show_progress=self.show_progress)
+            return _floats(answer.vectors)
 
     def embed_query(self, text: str) -> list[float]:
         """Return the vector of one text."""
@@ -115,7 +126,26 @@ class PortkeyMistralEmbeddings(ConnectionSettings, BaseModel, Embeddings):
         """Return the vector of one text."""
         return (await self.aembed_documents([text]))[0]
 
-    def _request(self, texts: Sequence[str]) -> EmbeddingRequest:
+    def embed_iter(self, texts: Iterable[str]) -> Iterator[EmbeddingBatch]:
+        """Embed texts as they are read, a million of them in little memory; batches come in their order.
+
+        `batch.vectors` are as the server sent them (`encoding_format="base64"` keeps them packed), and
+        `batch.to_numpy()` gives them as one array.
+        """
+        with langchain_errors():
+            yield from self.client.embed_iter(
+                self._request(texts), show_progress=self.show_progress
+            )
+
+    async def aembed_iter(self, texts: Iterable[str]) -> AsyncIterator[EmbeddingBatch]:
+        """Embed texts as they are read; see `embed_iter`."""
+        with langchain_errors():
+            request = self._request(texts)
+            batches = self.client.aembed_iter(request, show_progress=self.show_progress)
+            async for batch in batches:
+                yield batch
+
+    def _request(self, texts: Iterable[str]) -> EmbeddingRequest:
         return EmbeddingRequest(
             model=self.model,
             inputs=texts,
@@ -129,9 +159,5 @@ class PortkeyMistralEmbeddings(ConnectionSettings, BaseModel, Embeddings):
 
 def _floats(vectors: Sequence[Sequence[float]]) -> list[list[float]]:
     """Give what LangChain promises its vector stores: lists of floats, whatever type was asked for."""
-    return [
-        vector.tolist()
-        if isinstance(vector, array) and vector.typecode == "f"
-        else list(map(float, vector))
-        for vector in vectors
-    ]
+    lists = (vector if isinstance(vector, list) else list(vector) for vector in vectors)
+    return [each if isinstance(each[0], float) else list(map(float, each)) for each in lists]

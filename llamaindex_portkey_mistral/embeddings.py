@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
@@ -10,7 +11,9 @@ from pydantic import AliasChoices, Field
 from llamaindex_portkey_mistral.rebuilding import Rebuildable
 from llamaindex_portkey_mistral.vector_cache import SpacedStore
 from portkey_mistral import ConnectionSettings
+from portkey_mistral.progress import ShowProgress
 from portkey_mistral.requests import EmbeddingDtype, EmbeddingRequest
+from portkey_mistral.responses import EmbeddingBatch
 from portkey_mistral.settings import MODEL_CONFIG
 
 __all__ = ["PortkeyMistralEmbedding"]
@@ -75,6 +78,12 @@ class PortkeyMistralEmbedding(ConnectionSettings, Rebuildable, BaseEmbedding):
         description='How vectors travel. "base64" is a third of the bytes, and quicker, where the server takes '
         "part; what comes back is the same.",
     )
+    show_progress: ShowProgress = Field(
+        default=False,
+        exclude=True,
+        description="True shows a bar with rate, time left and cost (needs tqdm); a function is called with an "
+        "`EmbeddingProgress` after every answer. Core's own `show_progress` counts its batches.",
+    )
     request_metadata: dict[str, Any] | None = Field(
         default=None, description="Mistral's `metadata`; the plain name belongs to the frameworks."
     )
@@ -127,13 +136,26 @@ class PortkeyMistralEmbedding(ConnectionSettings, Rebuildable, BaseEmbedding):
         return (await self._aget_text_embeddings([text]))[0]
 
     def _get_text_embeddings(self, texts: list[str]) -> list[Embedding]:
-        return [list(vector) for vector in self.client.embed(self._request(texts)).vectors]
-
-    async def _aget_text_embeddings(self, texts: list[str]) -> list[Embedding]:
-        answer = await self.client.aembed(self._request(texts))
+        answer = self.client.embed(self._request(texts), show_progress=self.show_progress)
         return [list(vector) for vector in answer.vectors]
 
-    def _request(self, texts: list[str]) -> EmbeddingRequest:
+    async def _aget_text_embeddings(self, texts: list[str]) -> list[Embedding]:
+        answer = await self.client.aembed(self._request(texts), show_progress=self.show_progress)
+        return [list(vector) for vector in answer.vectors]
+
+    def embed_iter(self, texts: Iterable[str]) -> Iterator[EmbeddingBatch]:
+        """Embed texts as they are read, a million of them in little memory; batches come in their order.
+
+        `batch.vectors` are as the server sent them (`encoding_format="base64"` keeps them packed), and
+        `batch.to_numpy()` gives them as one array. Goes past core's cache and events.
+        """
+        return self.client.embed_iter(self._request(texts), show_progress=self.show_progress)
+
+    def aembed_iter(self, texts: Iterable[str]) -> AsyncIterator[EmbeddingBatch]:
+        """Embed texts as they are read; see `embed_iter`."""
+        return self.client.aembed_iter(self._request(texts), show_progress=self.show_progress)
+
+    def _request(self, texts: Iterable[str]) -> EmbeddingRequest:
         return EmbeddingRequest(
             model=self.model_name,
             inputs=texts,

@@ -93,6 +93,25 @@ def test_what_is_larger_than_the_cache_is_not_kept() -> None:
     assert state.cached("a", 0.0) is None
 
 
+def test_turns_are_given_one_after_the_other() -> None:
+    state: State = MemoryState()
+    assert [state.reserve("k", 2.0, 100.0, 10.0) for _ in range(3)] == [0.0, 2.0, 4.0]
+    assert state.reserve("k", 2.0, 100.0, 5.9) == 6.0  # too long to wait for: not taken
+    assert state.reserve("k", 2.0, 100.0, 6.0) == 6.0
+    assert state.reserve("other", 2.0, 100.0, 0.0) == 0.0
+    state.hold("k", 30.0, 101.0)
+    assert state.reserve("k", 0.0, 101.0, 60.0) == 30.0
+    state.hold("k", 1.0, 101.0)
+    assert state.reserve("k", 0.0, 101.0, 60.0) == 30.0
+
+
+def test_no_turn_is_given_twice() -> None:
+    state = MemoryState()
+    with ThreadPoolExecutor(8) as pool:
+        turns = list(pool.map(lambda _: state.reserve("k", 1.0, 0.0, 1e9), range(200)))
+    assert sorted(turns) == list(range(200))
+
+
 def test_a_url_is_one_store_in_this_process() -> None:
     assert connect("memory:") is connect("memory:")
     assert connect("memory:one") is not connect("memory:two")

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from driving import outcome_of
+from embedding_server import EmbeddingNetwork
 from kinds import KINDS, STREAMED, Kind, ask
 from portkey_mistral import Client, ConfigurationError, SharedStateWarning
 from portkey_mistral.config import Breaker
@@ -28,7 +29,7 @@ from portkey_mistral.state import MemoryState, State, connect
 from portkey_mistral.state.outage import Outage
 from portkey_mistral.state.redis import RedisState
 from redis_server import RedisServer, free_port
-from state_worker import admitted_at, call, record
+from state_worker import admitted_at, call, embedded, record
 
 # A Redis server is no package of Python's: where there is none, only `make test-all` asks for it.
 pytestmark = pytest.mark.full
@@ -247,6 +248,61 @@ def test_it_decides_as_the_state_in_memory_does(seed: int, clean: RedisServer) -
 
 
 # --- the cache -------------------------------------------------------------------------------------
+
+
+# --- turns: one rate for all ------------------------------------------------------------------------------
+
+
+def test_turns_are_given_one_after_the_other(clean: RedisServer) -> None:
+    state = RedisState(clean.url())
+    waits = [state.reserve("k", 20.0, 0.0, 3600.0) for _ in range(3)]
+    assert waits == pytest.approx([0.0, 20.0, 40.0], abs=2.0)
+    assert state.reserve("k", 20.0, 0.0, 30.0) == pytest.approx(60.0, abs=2.0)  # not taken
+    assert state.reserve("k", 0.0, 0.0, 3600.0) == pytest.approx(60.0, abs=2.0)
+    state.hold("k", 500.0, 0.0)
+    state.hold("k", 5.0, 0.0)
+    assert state.reserve("k", 0.0, 0.0, 3600.0) == pytest.approx(500.0, abs=2.0)
+    assert state.reserve("other", 1.0, 0.0, float("inf")) == 0.0
+    with clean.client() as redis:
+        lives = sorted(redis.pttl(key) for key in redis.keys("*turn*"))
+    assert lives == pytest.approx([2_000, 501_000], abs=2_000)
+    state.close()
+
+
+@pytest.mark.timeout(120)
+def test_eight_processes_that_embed_together_stay_under_one_rate(clean: RedisServer) -> None:
+    """Each sends 6 requests; all together may send 20 a second, evenly."""
+    network = EmbeddingNetwork()
+    texts = [f"text number {number}" for number in range(512 * 5 + 1)]
+    with (
+        network.over_http() as url,
+        ProcessPoolExecutor(8, mp_context=get_context("spawn")) as pool,
+    ):
+        fields = {
+            "api_key": "k",
+            "base_url": url,
+            "state": clean.url(),
+            "requests_per_minute": 1200,
+        }
+        assert {*pool.map(embedded, [fields] * 8, [["warm up"]] * 8)} == {1}
+        network.came.clear()
+        began = time.monotonic()
+        assert list(pool.map(embedded, [fields] * 8, [texts] * 8)) == [len(texts)] * 8
+    assert len(network.came) == 48
+    # The nth may come late, but never before n turns have passed.
+    assert all(came - began >= 0.05 * at - 0.05 for at, came in enumerate(network.came))
+
+
+def test_without_redis_each_process_keeps_to_the_rate_by_itself(mortal: RedisServer) -> None:
+    network = EmbeddingNetwork()
+    mine = network.client(state=mortal.url(), requests_per_minute=600)
+    mortal.kill()
+    began = time.monotonic()
+    with pytest.warns(SharedStateWarning, match="rates"):
+        mine.chat(ask())
+    for _ in range(3):
+        mine.chat(ask())
+    assert all(came - began >= 0.1 * at - 0.01 for at, came in enumerate(network.came))
 
 
 def test_an_answer_is_kept_until_it_expires(clean: RedisServer) -> None:

@@ -47,6 +47,7 @@ from portkey_mistral.messages import (
     UnknownPart,
 )
 from portkey_mistral.models import ModelInfo, ModelRetiredWarning
+from portkey_mistral.progress import EmbeddingProgress
 from portkey_mistral.requests import (
     CallOptions,
     ChatRequest,
@@ -63,6 +64,7 @@ from portkey_mistral.responses import (
     ChatResponse,
     Choice,
     Delta,
+    EmbeddingBatch,
     EmbeddingResponse,
     ModelCard,
     ModerationResponse,
@@ -100,6 +102,8 @@ __all__ = [
     "ContextWindowExceededError",
     "Delta",
     "DocumentPart",
+    "EmbeddingBatch",
+    "EmbeddingProgress",
     "EmbeddingRequest",
     "EmbeddingResponse",
     "FIMRequest",

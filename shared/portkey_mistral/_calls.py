@@ -19,10 +19,11 @@ from pydantic import SecretStr
 
 from portkey_mistral import models, residency
 from portkey_mistral._checks import check_request
-from portkey_mistral._engine.outcomes import Attempt, RequestFacts
+from portkey_mistral._engine.outcomes import Attempt, Outcome, RequestFacts
+from portkey_mistral._engine.pacing import seconds_each
 from portkey_mistral._engine.plan import plan
 from portkey_mistral._speech import DirectSpeech, GatewaySpeech, Speech
-from portkey_mistral._transport.call import Call, Limits, Resumption
+from portkey_mistral._transport.call import Call, Limits, Pace, Resumption
 from portkey_mistral._transport.connections import Wiring
 from portkey_mistral._transport.permits import Bound
 from portkey_mistral._wire.gateway import GatewayOptions
@@ -35,7 +36,7 @@ from portkey_mistral.settings import ConnectionSettings
 from portkey_mistral.state import State, connect
 from portkey_mistral.tokens import BYTES_PER_TOKEN
 
-__all__ = ["lost_parameters", "prepare_call"]
+__all__ = ["Job", "deadline_of", "lost_parameters", "prepare_call"]
 
 T = TypeVar("T")
 
@@ -50,6 +51,14 @@ _PATHNAMES: Mapping[Operation, str] = {
     "models": "/v1/models",
 }
 _dice = random.Random()  # noqa: S311  load balancing and jitter, not secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What requests that belong together have in common: when all has to be over, and a server's refusals."""
+
+    deadline: float | None
+    wait_after: Callable[[Outcome, Mapping[str, str]], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +86,11 @@ def prepare_call(
     operation: Operation,
     read: Callable[[Any], T],
     stream: bool = False,
+    job: Job | None = None,
 ) -> Call[T]:
     """Check a request and make the call that a driver can follow. `read` takes the parsed body.
+
+    `job` is given where the request is one of many.
 
     Raises:
         InvalidRequestError: the request cannot succeed.
@@ -91,7 +103,8 @@ def prepare_call(
     asked = _ask(settings, request, options, operation=operation, stream=stream)
     options = asked.options
     _check_residency(asked, request)
-    facts, root, retries = _facts(asked), _root(asked), _retries(asked)
+    facts, root, retries = _facts(asked, job), _root(asked), _retries(asked)
+    pace = _pace(asked, facts, job)
     speech = _speech(asked)
     resumes = settings.on_interrupt == "resume"
     return Call(
@@ -103,8 +116,9 @@ def prepare_call(
             settings.proxy, settings.ssl_context, settings.http_client, settings.http_async_client
         ),
         limits=_limits(asked),
-        state=_state(asked),
+        state=_state(asked, pace),
         breaker_keys=_breaker_keys(asked),
+        pace=pace,
         deadline=facts.deadline,
         secrets=frozenset(_secrets(asked)),
         trace_id=options.trace_id or settings.trace_id,
@@ -175,7 +189,7 @@ def _check_residency(asked: _Asked, request: Request | None) -> None:
         residency.check_request(request, residency=settings.data_residency, config=asked.config)
 
 
-def _facts(asked: _Asked) -> RequestFacts:
+def _facts(asked: _Asked, job: Job | None) -> RequestFacts:
     settings = asked.settings
     return RequestFacts(
         operation=asked.operation,
@@ -184,8 +198,26 @@ def _facts(asked: _Asked) -> RequestFacts:
         pathname=_PATHNAMES[asked.operation],
         needs=asked.needs,
         prompt_tokens=_prompt_tokens(asked.body),
-        deadline=None if settings.deadline is None else time.monotonic() + settings.deadline,
+        deadline=deadline_of(settings) if job is None else job.deadline,
     )
+
+
+def deadline_of(settings: ConnectionSettings) -> float | None:
+    """Return when a call that begins now has to be over, in monotonic seconds."""
+    return None if settings.deadline is None else time.monotonic() + settings.deadline
+
+
+def _pace(asked: _Asked, facts: RequestFacts, job: Job | None) -> Pace | None:
+    settings = asked.settings
+    limits = (
+        ("requests", 1, settings.requests_per_minute),
+        ("tokens", facts.prompt_tokens, settings.tokens_per_minute),
+    )
+    tolls = tuple((name, seconds_each(n, most)) for name, n, most in limits if most is not None)
+    if job is None:
+        return Pace(tolls) if tolls else None
+    # Requests of a job wait for each other also where they keep to no rate.
+    return Pace(tolls or (("requests", 0.0),), job.wait_after)
 
 
 def _root(asked: _Asked) -> Node:
@@ -274,11 +306,11 @@ def _bound(asked: _Asked) -> Bound | None:
     return Bound(digest, settings.max_concurrency)
 
 
-def _state(asked: _Asked) -> State:
-    """The store of the call's breakers and answers. A call that has neither asks none far away."""
-    if asked.through_gateway or asked.config is None:
-        return connect("memory:")
-    return connect(asked.settings.state if _config_facts(asked.config).keeps else "memory:")
+def _state(asked: _Asked, pace: Pace | None) -> State:
+    """The store of breakers, answers and turns. A call that has none of them asks none far away."""
+    config = None if asked.through_gateway else asked.config
+    keeps = config is not None and _config_facts(config).keeps
+    return connect(asked.settings.state if keeps or pace is not None else "memory:")
 
 
 def _breaker_keys(asked: _Asked) -> dict[str, str]:

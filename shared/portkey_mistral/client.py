@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, TypeVar
 
 from portkey_mistral import _embedding
@@ -12,6 +12,7 @@ from portkey_mistral._transport.drive import adrive, drive
 from portkey_mistral._transport.streaming import AsyncStream, Stream
 from portkey_mistral._wire.decode import decode_chat, decode_models, decode_moderation
 from portkey_mistral.messages import Message
+from portkey_mistral.progress import ShowProgress
 from portkey_mistral.requests import (
     CallOptions,
     ChatRequest,
@@ -24,6 +25,7 @@ from portkey_mistral.requests import (
 )
 from portkey_mistral.responses import (
     ChatResponse,
+    EmbeddingBatch,
     EmbeddingResponse,
     ModelCard,
     ModerationResponse,
@@ -91,16 +93,52 @@ class Client:
         return AsyncStream(self._stream_call(request, options))
 
     def embed(
-        self, request: EmbeddingRequest, options: CallOptions | None = None
+        self,
+        request: EmbeddingRequest,
+        options: CallOptions | None = None,
+        *,
+        show_progress: ShowProgress = False,
     ) -> EmbeddingResponse:
-        """Return a vector for each text, in order; any number of texts. No texts, no call."""
-        return _embedding.embed(self.settings, request, options)
+        """Return a vector for each text, in order; any number of texts. No texts, no call.
+
+        Several requests run side by side, fewer while the server says that it has too many. A job of more
+        than one request goes on after a minute's rate limit; `max_retries=0` forbids that.
+        """
+        return _embedding.embed(self.settings, request, options, show_progress)
 
     async def aembed(
-        self, request: EmbeddingRequest, options: CallOptions | None = None
+        self,
+        request: EmbeddingRequest,
+        options: CallOptions | None = None,
+        *,
+        show_progress: ShowProgress = False,
     ) -> EmbeddingResponse:
-        """Return a vector for each text, in order; any number of texts. No texts, no call."""
-        return await _embedding.aembed(self.settings, request, options)
+        """Return a vector for each text, in order; see `embed`."""
+        return await _embedding.aembed(self.settings, request, options, show_progress)
+
+    def embed_iter(
+        self,
+        request: EmbeddingRequest,
+        options: CallOptions | None = None,
+        *,
+        show_progress: ShowProgress = False,
+    ) -> Iterator[EmbeddingBatch]:
+        """Embed any number of texts in little memory: read as they are needed, given as they are finished.
+
+        Batches come in the order of the texts, each with the position of its first. After an error, its
+        `completed` holds the finished vectors that were not yet given.
+        """
+        return _embedding.embed_iter(self.settings, request, options, show_progress)
+
+    def aembed_iter(
+        self,
+        request: EmbeddingRequest,
+        options: CallOptions | None = None,
+        *,
+        show_progress: ShowProgress = False,
+    ) -> AsyncIterator[EmbeddingBatch]:
+        """The async twin of `embed_iter`. The texts are read on the loop, from an ordinary iterable."""
+        return _embedding.aembed_iter(self.settings, request, options, show_progress)
 
     def moderate(
         self, request: ModerationRequest, options: CallOptions | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -148,12 +148,14 @@ class FIMRequest:
 class EmbeddingRequest:
     """Texts to embed, any number of them: batching is the client's work.
 
+    `inputs` may be any iterable; `Client.embed_iter` reads it as it goes, `Client.embed` all at once.
+
     With `encoding_format="base64"` the vectors come as `array.array` where the server takes part: a third of
     the bytes on the wire, a seventh of a list's memory, and numpy reads them without copying.
     """
 
     model: str
-    inputs: Sequence[str]
+    inputs: Iterable[str]
     output_dimension: int | None = None
     output_dtype: EmbeddingDtype | None = None
     encoding_format: Literal["float", "base64"] | None = None

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from portkey_mistral.messages import Message, Part
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = [
     "AttemptRecord",
@@ -14,6 +17,7 @@ __all__ = [
     "ChatResponse",
     "Choice",
     "Delta",
+    "EmbeddingBatch",
     "EmbeddingResponse",
     "FinishReason",
     "ModelCard",
@@ -174,6 +178,26 @@ class EmbeddingResponse:
     model: str
     usage: Usage
     infos: tuple[CallInfo, ...] = ()
+
+    def to_numpy(self) -> np.ndarray:
+        """Return the vectors as the rows of one array: float32, or int64 for whole numbers in lists.
+
+        With `encoding_format="base64"` no Python number is made on the way.
+
+        Raises:
+            ModuleNotFoundError: numpy is not installed.
+        """
+        import numpy as np
+
+        rows = np.array(self.vectors)
+        return rows.astype(np.float32) if rows.dtype == np.float64 else rows
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingBatch(EmbeddingResponse):
+    """The vectors of neighbouring texts of a job; `start` is the position of the first text."""
+
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)

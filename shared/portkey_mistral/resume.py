@@ -18,6 +18,8 @@ from portkey_mistral.requests import EmbeddingRequest
 
 __all__ = ["ResumeStore"]
 
+# Kinds of arrays in which vectors come packed; "d" and "h" are how lists are kept.
+_PACKED = ("f", "b", "B")
 # SQLite's own limit on variables in a statement was 999 for most of its life.
 _VARIABLES = 900
 _SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, kind TEXT, vector BLOB) WITHOUT ROWID"
@@ -26,9 +28,13 @@ _SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, kind TEXT, 
 class ResumeStore:
     """The vectors of one kind of request. `place` is the URL or config that answers it."""
 
-    def __init__(self, path: str, request: EmbeddingRequest, *, place: str) -> None:
+    def __init__(self, path: str, request: EmbeddingRequest, place: str) -> None:
         self._path = Path(path).expanduser()
-        described = (place, request.model, request.output_dimension, request.output_dtype)
+        # Packed vectors are other objects than lists, so they are kept apart.
+        described: tuple[object, ...] = (place, request.model, request.output_dimension)
+        described += (request.output_dtype,)
+        if request.encoding_format == "base64":
+            described += (request.encoding_format,)
         self._seed = hashlib.sha256(repr(described).encode())
 
     def found(self, texts: Sequence[str]) -> dict[int, Sequence[float]]:
@@ -77,10 +83,13 @@ def _rows(
         marks = ",".join("?" * len(part))
         query = f"SELECT key, kind, vector FROM vectors WHERE key IN ({marks})"  # noqa: S608  marks only
         for key, kind, packed in connection.execute(query, part):
-            yield key, array(kind, packed).tolist()
+            stored = array(kind, packed)
+            yield key, stored if kind in _PACKED else stored.tolist()
 
 
 def _packed(vector: Sequence[float]) -> tuple[str, bytes]:
-    """Doubles keep every digit that came; whole numbers (int8, binary) stay whole."""
-    kind = "h" if all(isinstance(number, int) for number in vector) else "d"
+    """What came packed stays so; of lists, doubles keep every digit and whole numbers (int8, binary) stay whole."""
+    if isinstance(vector, array) and vector.typecode in _PACKED:
+        return vector.typecode, vector.tobytes()
+    kind = "d" if float in map(type, vector) else "h"
     return kind, array(kind, vector).tobytes()

@@ -156,14 +156,24 @@ class ConnectionSettings(BaseModel):
         validation_alias=AliasChoices("max_concurrency", "max_concurrent_requests"),
         description="Most requests in flight; held from send to the end of the answer.",
     )
+    requests_per_minute: float | None = Field(
+        default=None,
+        gt=0,
+        description="Most requests to one host with one key, spread evenly; counted over all that share `state`.",
+    )
+    tokens_per_minute: float | None = Field(
+        default=None,
+        gt=0,
+        description="The same for the tokens of prompts and texts, which are estimated.",
+    )
     on_interrupt: Literal["raise", "resume"] = Field(
         default="raise", description="What to do when a stream breaks off after its first content."
     )
     state: str = Field(
         default="memory:",
         repr=False,
-        description="Where breakers and cached answers live: 'memory:' is this process, 'redis://...' all that "
-        "share the server. Dumps leave its password out. Environment: PORTKEY_MISTRAL_STATE.",
+        description="Where breakers, cached answers and rates live: 'memory:' is this process, 'redis://...' all "
+        "that share the server. Dumps leave its password out. Environment: PORTKEY_MISTRAL_STATE.",
     )
     embed_resume: str | None = Field(
         default=None,

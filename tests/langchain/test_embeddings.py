@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from langchain_core.exceptions import ModelError
 from langchain_core.vectorstores import InMemoryVectorStore
 
 from langchain_portkey_mistral import PortkeyMistralEmbeddings
@@ -130,3 +131,30 @@ def test_an_unknown_argument_names_the_right_one() -> None:
         ConfigurationError, match="'output_dimensions'; did you mean 'output_dimension'"
     ):
         PortkeyMistralEmbeddings(base_url="sandbox:", output_dimensions=3)
+
+
+async def test_texts_are_embedded_as_they_are_read(
+    embeddings: PortkeyMistralEmbeddings, mistral_sandbox: Sandbox
+) -> None:
+    texts = [f"text number {number}" for number in range(1200)]
+    batches = list(embeddings.embed_iter(iter(texts)))
+    assert [batch.start for batch in batches] == [0, 512, 1024]
+    assert [v for b in batches for v in b.vectors] == embeddings.embed_documents(texts)
+    asynchronous = [batch async for batch in embeddings.aembed_iter(iter(texts))]
+    assert [b.vectors for b in asynchronous] == [b.vectors for b in batches]
+
+
+async def test_errors_of_a_long_job_are_langchains_too(mistral_sandbox: Sandbox) -> None:
+    mistral_sandbox.fail(500, times=None)
+    embeddings = PortkeyMistralEmbeddings(base_url="sandbox:", max_retries=0)
+    with pytest.raises(ModelError):
+        list(embeddings.embed_iter(iter(["a", "b"])))
+    with pytest.raises(ModelError):
+        [batch async for batch in embeddings.aembed_iter(iter(["a", "b"]))]
+
+
+def test_progress_is_shown(
+    embeddings: PortkeyMistralEmbeddings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    PortkeyMistralEmbeddings(base_url="sandbox:", show_progress_bar=True).embed_documents(["a"])
+    assert "1/1" in capsys.readouterr().err

@@ -126,3 +126,20 @@ def test_aggregation_and_similarity_are_cores(embedding):
     )
     assert len(mean) == 1024
     assert near > far
+
+
+async def test_texts_are_embedded_as_they_are_read(make_embedding):
+    embedding = make_embedding()
+    texts = [f"text number {number}" for number in range(1200)]
+    batches = list(embedding.embed_iter(iter(texts)))
+    assert [batch.start for batch in batches] == [0, 512, 1024]
+    assert [v for b in batches for v in b.vectors] == embedding.get_text_embedding_batch(texts)
+    asynchronous = [batch async for batch in embedding.aembed_iter(iter(texts))]
+    assert [b.vectors for b in asynchronous] == [b.vectors for b in batches]
+
+
+def test_progress_with_cost_is_told(make_embedding):
+    told = []
+    make_embedding(show_progress=told.append).get_text_embedding_batch(["a", "b"])
+    assert (told[-1].done, told[-1].total) == (2, 2)
+    assert told[-1].cost > 0

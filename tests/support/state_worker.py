@@ -8,11 +8,11 @@ from typing import Any
 
 from driving import outcome_of
 from kinds import KINDS, STREAMED, ask
-from portkey_mistral import Client
+from portkey_mistral import Client, EmbeddingRequest
 from portkey_mistral.config import Breaker
 from portkey_mistral.state import connect
 
-__all__ = ["admitted_at", "call", "record"]
+__all__ = ["admitted_at", "call", "embedded", "record"]
 
 
 def call(
@@ -37,6 +37,12 @@ def admitted_at(url: str, key: str, breaker: Breaker, instant: float) -> bool:
     state.open_targets([key])
     time.sleep(max(instant - time.time(), 0.0))
     return state.admit(key, breaker, time.monotonic())
+
+
+def embedded(fields: Mapping[str, Any], texts: Sequence[str]) -> int:
+    """Embed texts; return how many vectors came."""
+    request = EmbeddingRequest(model="mistral-embed", inputs=texts)
+    return len(Client(**fields).embed(request).vectors)
 
 
 def record(url: str, key: str, breaker: Breaker, lines: Sequence[int]) -> None:

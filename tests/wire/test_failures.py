@@ -6,13 +6,13 @@ import pytest
 from portkey_mistral._wire.failures import (
     call_info,
     error_in_ok,
-    rate_limits,
     request_id,
     retry_after,
     safe_headers,
     scrub,
     status_error,
 )
+from portkey_mistral._wire.rate_limits import rate_limits
 from portkey_mistral.exceptions import (
     APIStatusError,
     AuthenticationError,

@@ -1,217 +1,271 @@
-"""Embeds any number of texts: cuts them into requests within both of Mistral's limits, sends a few at a
-time, takes apart what is refused, and puts the vectors back into the order of the texts.
+"""What an embedding job knows and decides: which texts go together, when to send, what a failure means.
+
+It sends nothing itself; `threads` and `on_loop` do, and know no more than that.
 """
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import threading
-from collections.abc import Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
-from portkey_mistral._calls import prepare_call
-from portkey_mistral._checks import check_request
+from portkey_mistral._calls import Job, deadline_of, prepare_call
+from portkey_mistral._checks import check_request, check_text
+from portkey_mistral._embedding.progress import Tracker
+from portkey_mistral._engine.backpressure import Backpressure
 from portkey_mistral._engine.batching import batches, halves
+from portkey_mistral._engine.outcomes import Answered, Failed, Outcome
 from portkey_mistral._transport.call import Call
-from portkey_mistral._transport.drive import adrive, drive
 from portkey_mistral._wire.decode import decode_embeddings
-from portkey_mistral.exceptions import APIError, APIStatusError, InvalidRequestError
-from portkey_mistral.models import find
+from portkey_mistral._wire.rate_limits import is_out_of_reach, seconds_until_more
+from portkey_mistral.exceptions import APIStatusError, RateLimitError
+from portkey_mistral.progress import ShowProgress
 from portkey_mistral.requests import CallOptions, EmbeddingDtype, EmbeddingRequest
-from portkey_mistral.responses import CallInfo, EmbeddingResponse, Usage
+from portkey_mistral.responses import CallInfo, EmbeddingBatch, EmbeddingResponse, Usage
 from portkey_mistral.resume import ResumeStore
 from portkey_mistral.settings import ConnectionSettings
-from portkey_mistral.tokens import estimate_tokens, exact_counter
+from portkey_mistral.tokens import estimate_tokens
 
-__all__ = ["aembed", "embed"]
+__all__ = ["EmbeddingJob", "Part", "joined", "vectors_of"]
 
 # One core parses about as much as eight requests in flight bring; more only waits.
 _IN_FLIGHT = 8
-_LONGEST_TEXT = 8192
+_LONGEST_WAIT = 60.0
+_OVERLOADED = frozenset({429, 503, 529})
 _TOO_LARGE = "3210"
 
 
 @dataclass(slots=True)
-class _Job:
-    """A request on its way. `open` holds the positions of the texts that still have to be embedded."""
+class Part:
+    """Neighbouring texts, embedded by one request, or by several where that was too large.
 
-    settings: ConnectionSettings
-    request: EmbeddingRequest
-    options: CallOptions | None
-    open: Sequence[int]
-    store: ResumeStore | None
-    vectors: dict[int, Sequence[float]] = field(default_factory=dict)
+    `start` is the position of the first in the job; `vectors` goes by positions within the part, and holds
+    from the beginning what a resume store had.
+    """
+
+    start: int
+    texts: list[str]
+    vectors: dict[int, Sequence[float]]
     usage: Usage = field(default_factory=Usage)
     infos: list[CallInfo] = field(default_factory=list)
     model: str | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def texts(self, span: range) -> list[str]:
-        return [self.request.inputs[self.open[at]] for at in span]
+    @property
+    def missing(self) -> list[int]:
+        return [index for index in range(len(self.texts)) if index not in self.vectors]
 
-    def call(self, span: range) -> Call[EmbeddingResponse]:
-        dtype = self.request.output_dtype or "float"
-        packed = self.request.encoding_format == "base64"
+    @property
+    def done(self) -> bool:
+        return len(self.vectors) == len(self.texts)
+
+
+class EmbeddingJob:
+    """One request for any number of texts, on its way.
+
+    A driver starts parts while it `may_start` them, and hands out those that are `ready`, in order. At most
+    twice as many parts as requests in flight are held, so memory does not grow with the number of texts.
+    """
+
+    def __init__(
+        self,
+        settings: ConnectionSettings,
+        request: EmbeddingRequest,
+        options: CallOptions | None,
+        show_progress: ShowProgress = False,
+    ) -> None:
+        check_request(request)
+        self.most_in_flight = settings.max_concurrency or _IN_FLIGHT
+        self.over = False
+        self._settings, self._request, self._options = settings, request, options
+        self._parts = self._cut(self._with_known(_checked(request)))
+        self._waiting = deque(islice(self._parts, 2))
+        self.is_single = len(self._waiting) < 2
+        self._begun: deque[Part] = deque()
+        self._lock = threading.Lock()
+        self._backpressure = Backpressure(self.most_in_flight)
+        self._deadline = deadline_of(settings)
+        total = len(request.inputs) if isinstance(request.inputs, Sequence) else None
+        self._tracker = Tracker(show_progress, request.model, total)
+
+    # --- parts ------------------------------------------------------------------------------------
+
+    def may_start(self, running: int) -> bool:
+        room = len(self._begun) < 2 * self.most_in_flight
+        return room and running < self._backpressure.in_flight and not self.over
+
+    def next(self) -> Part | None:
+        """Begin the next part; None after the last."""
+        part = self._waiting.popleft() if self._waiting else next(self._parts, None)
+        if part is not None:
+            self._begun.append(part)
+            self._tracker.add(len(part.vectors), 0)
+        return part
+
+    def ready(self) -> Iterator[EmbeddingBatch]:
+        """Hand out the finished parts up to the first that is not."""
+        while self._begun and self._begun[0].done:
+            yield self._handed_out(self._begun.popleft())
+
+    def unclaimed(self) -> dict[int, Sequence[float]]:
+        """Return the vectors that are there and were not handed out, by the position of their text."""
+        return {
+            part.start + index: vector
+            for part in self._begun
+            for index, vector in part.vectors.items()
+        }
+
+    def end(self) -> None:
+        """Nothing more is to be sent."""
+        self.over = True
+        self._tracker.close()
+
+    # --- requests ---------------------------------------------------------------------------------
+
+    def call(self, part: Part, indices: Sequence[int]) -> Call[EmbeddingResponse]:
+        dtype = self._request.output_dtype or "float"
+        packed = self._request.encoding_format == "base64"
         return prepare_call(
-            self.settings,
-            dataclasses.replace(self.request, inputs=self.texts(span)),
-            self.options,
+            self._settings,
+            dataclasses.replace(self._request, inputs=[part.texts[index] for index in indices]),
+            self._options,
             operation="embed",
-            read=lambda body: _read(body, expected=len(span), dtype=dtype, packed=packed),
+            read=lambda body: _read(body, expected=len(indices), dtype=dtype, packed=packed),
+            job=None if self.is_single else Job(self._deadline, self._wait_after),
         )
 
-    def finished(self, span: range, response: EmbeddingResponse) -> None:
-        with self._lock:
-            self.vectors |= {self.open[at]: v for at, v in zip(span, response.vectors, strict=True)}
-            self.usage += response.usage
-            self.infos += response.infos
-            self.model = response.model
-        if self.store is not None:
-            self.store.keep(dict(zip(self.texts(span), response.vectors, strict=True)))
+    def finished(self, part: Part, indices: Sequence[int], response: EmbeddingResponse) -> None:
+        if (store := self._store()) is not None:
+            texts = [part.texts[index] for index in indices]
+            store.keep(dict(zip(texts, response.vectors, strict=True)))
+        part.usage += response.usage
+        part.infos += response.infos
+        part.model = response.model
+        part.vectors |= zip(indices, response.vectors, strict=True)
+        self._tracker.add(len(indices), response.usage.prompt_tokens)
 
-    def response(self) -> EmbeddingResponse:
-        return EmbeddingResponse(
-            [self.vectors[index] for index in range(len(self.request.inputs))],
-            self.model or self.request.model,
-            self.usage,
-            tuple(self.infos),
+    def show(self) -> None:
+        """Show how far it is. For the thread that drives the job."""
+        self._tracker.show()
+
+    def apart(self, part: Part, indices: list[int], error: APIStatusError) -> tuple[list[int], ...]:
+        """Return what to send instead of a request that was refused; raise where taking apart cannot help."""
+        if not _is_about_inputs(error):
+            raise error
+        if len(indices) > 1:
+            return halves(indices)
+        (index,) = indices
+        error.index = part.start + index
+        error.add_note(
+            f"refused because of the text at index {error.index}, which begins {part.texts[index][:60]!r}"
         )
-
-
-def embed(
-    settings: ConnectionSettings, request: EmbeddingRequest, options: CallOptions | None
-) -> EmbeddingResponse:
-    """Embed all texts; several requests run side by side in threads."""
-    job = _begin(settings, request, options)
-    spans = _spans(job)
-    try:
-        if len(spans) == 1:
-            _fill(job, spans[0])
-        elif spans:
-            _fill_side_by_side(job, spans)
-    except APIError as error:
-        error.completed = dict(job.vectors)
-        raise
-    return job.response()
-
-
-async def aembed(
-    settings: ConnectionSettings, request: EmbeddingRequest, options: CallOptions | None
-) -> EmbeddingResponse:
-    """Embed all texts; several requests run side by side on the loop."""
-    job = _begin(settings, request, options)
-    spans = _spans(job)
-    gate = asyncio.Semaphore(_in_flight(job, spans))
-    failed = asyncio.Event()
-
-    async def fill(span: range) -> None:
-        async with gate:
-            if not failed.is_set():
-                await _afill(job, span)
-
-    tasks = [asyncio.create_task(fill(span)) for span in spans]
-    try:
-        await asyncio.gather(*tasks)
-    except APIError as error:
-        # Requests that are on their way are paid for: nothing new is sent, but their vectors are kept.
-        failed.set()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        error.completed = dict(job.vectors)
-        raise
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    return job.response()
-
-
-def _begin(
-    settings: ConnectionSettings, request: EmbeddingRequest, options: CallOptions | None
-) -> _Job:
-    check_request(request)
-    _refuse_long_texts(request)
-    everything = range(len(request.inputs))
-    if settings.embed_resume is None or not everything:
-        return _Job(settings, request, options, everything, None)
-    store = ResumeStore(settings.embed_resume, request, place=settings.place)
-    found = store.found(request.inputs)
-    missing = [index for index in everything if index not in found]
-    return _Job(settings, request, options, missing, store, found)
-
-
-def _fill_side_by_side(job: _Job, spans: Sequence[range]) -> None:
-    with ThreadPoolExecutor(_in_flight(job, spans), "portkey-mistral-embed") as pool:
-        running = [pool.submit(_fill, job, span) for span in spans]
-        _, waiting = wait(running, return_when=FIRST_EXCEPTION)
-        for future in waiting:
-            future.cancel()
-    for future in running:
-        if not future.cancelled():
-            future.result()
-
-
-def _fill(job: _Job, span: range) -> None:
-    try:
-        job.finished(span, drive(job.call(span)))
-    except APIStatusError as error:
-        for half in _apart(job, span, error):
-            _fill(job, half)
-
-
-async def _afill(job: _Job, span: range) -> None:
-    try:
-        job.finished(span, await adrive(job.call(span)))
-    except APIStatusError as error:
-        for half in _apart(job, span, error):
-            await _afill(job, half)
-
-
-def _apart(job: _Job, span: range, error: APIStatusError) -> tuple[range, ...]:
-    """Return the parts to try instead of a refused span; raise where taking apart cannot help."""
-    if not _is_about_inputs(error):
         raise error
-    if len(span) > 1:
-        return halves(span)
-    error.index = job.open[span.start]
-    (text,) = job.texts(span)
-    error.add_note(
-        f"refused because of the text at index {error.index}, which begins {text[:60]!r}"
-    )
-    raise error
+
+    def waits_out(self, error: RateLimitError) -> bool:
+        """Whether to send again once the server allows it, after all retries of the one request.
+
+        A job lasts longer than the minute by which servers count, so it would be a pity to give it up for
+        that. `max_retries=0` says that nothing is to be sent again.
+        """
+        now = time.monotonic()
+        return not (
+            self.is_single
+            or self._settings.max_retries == 0
+            or (error.retry_after or 0.0) > _LONGEST_WAIT
+            or is_out_of_reach(error.headers)
+            or self._backpressure.hopeless(now)
+            or (self._deadline is not None and now >= self._deadline)
+        )
+
+    def _wait_after(self, outcome: Outcome, headers: Mapping[str, str]) -> float:
+        with self._lock:
+            match outcome:
+                case Answered():
+                    self._backpressure.answered()
+                    return seconds_until_more(headers)
+                case Failed(status=status) if status in _OVERLOADED:
+                    asked = outcome.retry_after or seconds_until_more(headers) or None
+                    wait = self._backpressure.refused(outcome.at, asked)
+                    return wait if wait <= _LONGEST_WAIT else 0.0
+                case _:
+                    return 0.0
+
+    # --- reading the texts --------------------------------------------------------------------------
+
+    def _store(self) -> ResumeStore | None:
+        path = self._settings.embed_resume
+        return None if path is None else ResumeStore(path, self._request, self._settings.place)
+
+    def _with_known(self, texts: Iterator[str]) -> Iterator[tuple[str, Sequence[float] | None]]:
+        """Put to each text the vector that a resume store has of it."""
+        if (store := self._store()) is None:
+            yield from ((text, None) for text in texts)
+            return
+        for group in batches(texts, lambda _: 0):
+            known = store.found(group)
+            yield from ((text, known.get(index)) for index, text in enumerate(group))
+
+    def _cut(self, texts: Iterator[tuple[str, Sequence[float] | None]]) -> Iterator[Part]:
+        start = 0
+        for batch in batches(
+            texts, lambda item: estimate_tokens(item[0]) if item[1] is None else 0
+        ):
+            known = {index: vector for index, (_, vector) in enumerate(batch) if vector is not None}
+            yield Part(start, [text for text, _ in batch], known)
+            start += len(batch)
+
+    def _handed_out(self, part: Part) -> EmbeddingBatch:
+        return EmbeddingBatch(
+            vectors=[part.vectors[index] for index in range(len(part.texts))],
+            model=part.model or self._request.model,
+            usage=part.usage,
+            infos=tuple(part.infos),
+            start=part.start,
+        )
+
+
+def vectors_of(batches: Iterable[EmbeddingBatch]) -> dict[int, Sequence[float]]:
+    """Return all vectors that were handed out, by the position of their text."""
+    return {
+        batch.start + index: vector
+        for batch in batches
+        for index, vector in enumerate(batch.vectors)
+    }
+
+
+def joined(batches: Iterable[EmbeddingBatch], model: str) -> EmbeddingResponse:
+    """Join all that a job handed out; `model` is the one that was asked for."""
+    vectors: list[Sequence[float]] = []
+    infos: list[CallInfo] = []
+    usage = Usage()
+    for batch in batches:
+        vectors += batch.vectors
+        infos += batch.infos
+        usage += batch.usage
+        model = batch.model
+    return EmbeddingResponse(vectors, model, usage, tuple(infos))
+
+
+def _checked(request: EmbeddingRequest) -> Iterator[str]:
+    texts = request.inputs
+    if isinstance(texts, Sequence):  # then nothing is sent before all of them were looked at
+        for index, text in enumerate(texts):
+            check_text(text, index, request.model)
+        yield from texts
+        return
+    for index, text in enumerate(texts):
+        check_text(text, index, request.model)
+        yield text
 
 
 def _is_about_inputs(error: APIStatusError) -> bool:
     if error.code == _TOO_LARGE or error.status_code == 413:
         return True
     return error.status_code == 422 and "'input'" in repr(error.body)
-
-
-def _spans(job: _Job) -> Sequence[range]:
-    return batches([estimate_tokens(job.request.inputs[index]) for index in job.open])
-
-
-def _refuse_long_texts(request: EmbeddingRequest) -> None:
-    """Find a text beyond the model's window, where its own tokenizer can count it."""
-    # No token is shorter than a byte, so only these can be too long; all others need no counting.
-    suspects = [i for i, text in enumerate(request.inputs) if len(text.encode()) > _LONGEST_TEXT]
-    model = find(request.model) if suspects else None
-    count = exact_counter(request.model) if model is not None else None
-    if count is None or model is None:
-        return
-    limit = model.context_window or _LONGEST_TEXT
-    for index in suspects:
-        if (tokens := count(request.inputs[index])) > limit:
-            raise InvalidRequestError(
-                f"inputs[{index}] has {tokens} tokens, but {request.model} takes at most {limit} a text. "
-                "Split the text into smaller chunks."
-            )
-
-
-def _in_flight(job: _Job, spans: Sequence[range]) -> int:
-    return max(1, min(_IN_FLIGHT, job.settings.max_concurrency or _IN_FLIGHT, len(spans)))
 
 
 def _read(body: Any, *, expected: int, dtype: EmbeddingDtype, packed: bool) -> EmbeddingResponse:

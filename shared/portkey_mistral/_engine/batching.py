@@ -1,36 +1,44 @@
-"""Cuts a list of texts into requests that keep both of Mistral's limits for embeddings."""
+"""Cuts texts into requests that keep both of Mistral's limits for embeddings."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 __all__ = ["MAX_INPUTS", "MAX_TOKENS", "batches", "halves"]
+
+T = TypeVar("T")
 
 MAX_INPUTS = 512
 MAX_TOKENS = 16_384
 
 
 def batches(
-    token_counts: Sequence[int], *, max_inputs: int = MAX_INPUTS, max_tokens: int = MAX_TOKENS
-) -> list[range]:
-    """Return ranges of indices, in order and without gaps, each one request.
+    items: Iterable[T],
+    tokens: Callable[[T], int],
+    *,
+    max_inputs: int = MAX_INPUTS,
+    max_tokens: int = MAX_TOKENS,
+) -> Iterator[list[T]]:
+    """Give neighbouring items, each list one request; reads no further ahead than the next item.
 
-    A text beyond `max_tokens` by itself gets a request of its own: counts may be estimates, so whether it
+    An item beyond `max_tokens` by itself gets a request of its own: counts may be estimates, so whether it
     is really too long is the server's to say.
     """
-    ranges: list[range] = []
-    start = tokens = 0
-    for index, count in enumerate(token_counts):
-        if index > start and (index - start >= max_inputs or tokens + count > max_tokens):
-            ranges.append(range(start, index))
-            start, tokens = index, 0
-        tokens += count
-    if start < len(token_counts):
-        ranges.append(range(start, len(token_counts)))
-    return ranges
+    batch: list[T] = []
+    load = 0
+    for item in items:
+        count = tokens(item)
+        if batch and (len(batch) >= max_inputs or load + count > max_tokens):
+            yield batch
+            batch, load = [], 0
+        batch.append(item)
+        load += count
+    if batch:
+        yield batch
 
 
-def halves(span: range) -> tuple[range, range]:
+def halves(batch: list[T]) -> tuple[list[T], list[T]]:
     """Cut a request that was too large in two; the first half is the larger of an odd number."""
-    middle = len(span) - len(span) // 2
-    return span[:middle], span[middle:]
+    middle = len(batch) - len(batch) // 2
+    return batch[:middle], batch[middle:]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import httpx
 
-from portkey_mistral._engine.outcomes import Attempt, Health, Plan
+from portkey_mistral._engine.outcomes import Attempt, Health, Outcome, Plan
 from portkey_mistral._transport.connections import Wiring
 from portkey_mistral._transport.permits import Bound
 from portkey_mistral._wire.http import HTTPRequest
 from portkey_mistral.state import State
 from portkey_mistral.ways import Way
 
-__all__ = ["Call", "Lane", "Limits", "Resumption", "Sending"]
+__all__ = ["Call", "Lane", "Limits", "Pace", "Resumption", "Sending"]
 
 T = TypeVar("T")
 Lane: TypeAlias = Literal["unified", "proxy", "passthrough"]
@@ -54,6 +54,18 @@ class Sending:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How a request keeps its distance to others with the same key at the same host.
+
+    `tolls` are the seconds that it takes of each rate there is. `wait_after` tells, where given, how long all
+    of them have to wait after what came of it (an outcome with its headers).
+    """
+
+    tolls: tuple[tuple[str, float], ...]
+    wait_after: Callable[[Outcome, Mapping[str, str]], float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Resumption:
     """When a cut answer may be continued. Both say why not, or None.
 
@@ -81,6 +93,7 @@ class Call(Generic[T]):
     limits: Limits
     state: State
     breaker_keys: dict[str, str] = field(default_factory=dict)
+    pace: Pace | None = None
     deadline: float | None = None
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     trace_id: str | None = None

@@ -15,9 +15,9 @@ from portkey_mistral._transport.journal import Journal, with_info
 from portkey_mistral._transport.judging import Verdict, judge, unreachable
 from portkey_mistral._transport.permits import AsyncPermit, permit
 from portkey_mistral._transport.sending import AsyncResponse, open_response
-from portkey_mistral._transport.thresholds import Settled, aside, health, prepare, settle
+from portkey_mistral._transport.thresholds import Settled, aside, health, prepare, settle, turn
 
-__all__ = ["FAULTS", "adrive", "apause", "drive", "pause"]
+__all__ = ["FAULTS", "aawait_turn", "adrive", "apause", "await_turn", "drive", "pause"]
 
 T = TypeVar("T")
 
@@ -77,11 +77,35 @@ async def apause(attempt: Attempt) -> None:
         await asyncio.sleep(seconds)
 
 
+def await_turn(call: Call[T], attempt: Attempt, sending: Sending) -> Settled[T] | None:
+    """Wait until the rates let a request go; return how the attempt is settled if they do not in time."""
+    if call.pace is None:
+        return None
+    wait = turn(call, attempt, sending)
+    if isinstance(wait, Settled):
+        return wait
+    time.sleep(wait)
+    return None
+
+
+async def aawait_turn(call: Call[T], attempt: Attempt, sending: Sending) -> Settled[T] | None:
+    """The async twin of `await_turn`."""
+    if call.pace is None:
+        return None
+    wait = await aside(call, turn, call, attempt, sending)
+    if isinstance(wait, Settled):
+        return wait
+    await asyncio.sleep(wait)
+    return None
+
+
 def _send(call: Call[T], attempt: Attempt) -> Settled[T]:
     started = time.monotonic()
     ready = prepare(call, attempt)
     if isinstance(ready, Settled):
         return ready
+    if (late := await_turn(call, attempt, ready)) is not None:
+        return late
     with permit(call.limits.bound):
         verdict, headers, body = _exchange(call, attempt, ready)
     settled = Settled(attempt, verdict, started, ready, headers)
@@ -94,6 +118,8 @@ async def _asend(call: Call[T], attempt: Attempt) -> Settled[T]:
     ready = await aside(call, prepare, call, attempt)
     if isinstance(ready, Settled):
         return ready
+    if (late := await aawait_turn(call, attempt, ready)) is not None:
+        return late
     async with AsyncPermit(call.limits.bound):
         verdict, headers, body = await _aexchange(call, attempt, ready)
     settled = Settled(attempt, verdict, started, ready, headers)

@@ -15,7 +15,7 @@ import httpx
 
 from portkey_mistral._engine.outcomes import Answered, Attempt, Committed, Interrupted
 from portkey_mistral._transport.call import Call, Sending
-from portkey_mistral._transport.drive import FAULTS, apause, pause
+from portkey_mistral._transport.drive import FAULTS, aawait_turn, apause, await_turn, pause
 from portkey_mistral._transport.http1.clients import achunks, chunks
 from portkey_mistral._transport.journal import Journal
 from portkey_mistral._transport.judging import is_success
@@ -105,6 +105,10 @@ class Stream(_Course, Iterator[Delta]):
         super().__init__(call)
         self._deltas = self._run()
 
+    # The generator itself: a loop over it spares the detour over `__next__` for every delta.
+    def __iter__(self) -> Iterator[Delta]:  # noqa: PYI034
+        return self._deltas
+
     def __next__(self) -> Delta:
         return next(self._deltas)
 
@@ -142,6 +146,8 @@ class Stream(_Course, Iterator[Delta]):
     def _play(self, attempt: Attempt, reading: Reading) -> Iterator[list[Delta]]:
         call = self._call
         ready = prepare(call, attempt, self._so_far)
+        if not isinstance(ready, Settled):
+            ready = await_turn(call, attempt, ready) or ready
         if isinstance(ready, Settled):
             reading.settled = ready
             return
@@ -173,6 +179,9 @@ class AsyncStream(_Course, AsyncIterator[Delta]):
     def __init__(self, call: Call[ChatResponse]) -> None:
         super().__init__(call)
         self._deltas = self._run()
+
+    def __aiter__(self) -> AsyncIterator[Delta]:  # noqa: PYI034
+        return self._deltas
 
     async def __anext__(self) -> Delta:
         return await anext(self._deltas)
@@ -228,6 +237,8 @@ class _AsyncTake:
 
     async def __aenter__(self) -> Self:
         ready = await aside(self._call, prepare, self._call, self._attempt, self._so_far)
+        if not isinstance(ready, Settled):
+            ready = await aawait_turn(self._call, self._attempt, ready) or ready
         if isinstance(ready, Settled):
             self._reading.settled = ready
         else:

@@ -1,4 +1,4 @@
-"""What an attempt passes on its way out and back: breakers, the cache, what the target can do.
+"""What an attempt passes on its way out and back: breakers, the cache, rates, what the target can do.
 
 Everything here talks to the state store, which may be a network away; the async drivers go through
 `aside`, so that a shared store never blocks their loop.
@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 from portkey_mistral._engine.outcomes import Answered, Attempt, Failed, Health, Skipped
 from portkey_mistral._transport.call import Call, Sending
 from portkey_mistral._transport.judging import Verdict
 from portkey_mistral._wire.json import loads
-from portkey_mistral.exceptions import CapabilityError
+from portkey_mistral.exceptions import APITimeoutError, CapabilityError
 
-__all__ = ["Settled", "aside", "health", "prepare", "settle"]
+__all__ = ["Settled", "aside", "health", "prepare", "settle", "turn"]
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -73,12 +75,31 @@ def prepare(call: Call[T], attempt: Attempt, so_far: str = "") -> Sending | Sett
     return sending
 
 
+def turn(call: Call[T], attempt: Attempt, sending: Sending) -> float | Settled[T]:
+    """Say how many seconds to wait until the rates let a request go; settle it if that is too late."""
+    if call.pace is None:
+        return 0.0
+    now, place = time.monotonic(), _place(sending)
+    left = math.inf if call.deadline is None else call.deadline - now
+    wait = max(
+        call.state.reserve(f"{place}:{rate}", took, now, left) for rate, took in call.pace.tolls
+    )
+    if wait <= left:
+        return wait
+    error = APITimeoutError(
+        f"The next request may go in {wait:.1f} s, and by then the time for the whole call is over (deadline). "
+        "It has to wait for requests_per_minute or tokens_per_minute, or because the server refused others."
+    )
+    return Settled(attempt, Verdict(Failed(now, "timeout", 408), error=error), now, sending)
+
+
 def settle(call: Call[T], settled: Settled[T], body: bytes) -> None:
     """Tell the breaker how it went, and keep a good answer where the config says so."""
     target, outcome = settled.attempt.target, settled.verdict.outcome
     key = call.breaker_keys.get(settled.attempt.path)
     if key is not None and target.breaker is not None:
         call.state.record(key, target.breaker, outcome)
+    _hold_others(call, settled)
     if target.cache is not None and isinstance(outcome, Answered) and settled.sending is not None:
         lifetime = target.cache.max_age
         call.state.remember(
@@ -86,6 +107,24 @@ def settle(call: Call[T], settled: Settled[T], body: bytes) -> None:
             body,
             None if lifetime is None else time.time() + lifetime,
         )
+
+
+def _hold_others(call: Call[Any], settled: Settled[Any]) -> None:
+    if call.pace is None or call.pace.wait_after is None or settled.sending is None:
+        return
+    seconds = call.pace.wait_after(settled.verdict.outcome, settled.headers)
+    if seconds > 0:
+        now, place = time.monotonic(), _place(settled.sending)
+        for rate, _ in call.pace.tolls:
+            call.state.hold(f"{place}:{rate}", seconds, now)
+
+
+def _place(sending: Sending) -> str:
+    """Name what a server counts by: its host, and the key of the request."""
+    request = sending.request
+    keys = (request.headers.get(name, "") for name in ("authorization", "x-portkey-api-key"))
+    host = urlsplit(request.url).netloc
+    return hashlib.sha256("\0".join((host, *keys)).encode()).hexdigest()
 
 
 def _admitted(call: Call[Any], attempt: Attempt, now: float) -> bool:

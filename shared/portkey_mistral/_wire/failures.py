@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias
 
 from portkey_mistral._wire.faults import InBandError, MalformedEvent, StreamCut, StreamFault
 from portkey_mistral._wire.json import dumps, loads
+from portkey_mistral._wire.rate_limits import rate_limits
 from portkey_mistral.exceptions import (
     APIStatusError,
     AuthenticationError,
@@ -39,7 +40,6 @@ __all__ = [
     "call_info",
     "error_in_ok",
     "in_band_error",
-    "rate_limits",
     "request_id",
     "retry_after",
     "safe_headers",
@@ -428,11 +428,6 @@ def request_id(headers: Mapping[str, str]) -> str | None:
     """Return the server's own id of a request; Mistral's before those of what stands in front of it."""
     lower = {name.lower(): value for name, value in headers.items()}
     return next((lower[name] for name in _REQUEST_IDS if lower.get(name)), None)
-
-
-def rate_limits(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that tell of limits and what is left of them, in lower case."""
-    return {name.lower(): value for name, value in headers.items() if "ratelimit" in name.lower()}
 
 
 def call_info(

@@ -1,4 +1,4 @@
-"""What outlives a call: circuit breakers and cached answers. In this process, or shared by several.
+"""What outlives a call: circuit breakers, cached answers, rates. In this process, or shared by several.
 
 memory:                  this process, all its clients
 memory:NAME              the same, apart from the others

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection
 
 from portkey_mistral._engine import breaker as rules
+from portkey_mistral._engine import pacing
 from portkey_mistral._engine.breaker import Circuit
 from portkey_mistral._engine.outcomes import Outcome
 from portkey_mistral.config import Breaker
@@ -25,6 +26,7 @@ class MemoryState:
         self._capacity = self._room = cache_bytes
         self._lock = threading.Lock()
         self._circuits: dict[str, Circuit] = {}
+        self._free_at: dict[str, float] = {}
         self._answers: OrderedDict[str, tuple[bytes, float | None]] = OrderedDict()
 
     @property
@@ -73,6 +75,16 @@ class MemoryState:
             self._room -= len(value)
             while self._room < 0:
                 self._forget(next(iter(self._answers)))
+
+    def reserve(self, key: str, seconds: float, now: float, patience: float) -> float:
+        with self._lock:
+            free_at, wait = pacing.reserve(self._free_at.get(key, now), now, seconds, patience)
+            self._free_at[key] = free_at
+            return wait
+
+    def hold(self, key: str, seconds: float, now: float) -> None:
+        with self._lock:
+            self._free_at[key] = pacing.hold(self._free_at.get(key, now), now, seconds)
 
     def close(self) -> None:
         """Nothing is open."""

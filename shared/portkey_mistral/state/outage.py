@@ -13,7 +13,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 
 
 class SharedStateWarning(UserWarning):
-    """The shared state cannot be reached. Calls go on with breakers and a cache of this process alone.
+    """The shared state cannot be reached. Calls go on with breakers, a cache and rates of this process alone.
 
     There is one for each outage; the store is used again by itself when it is back.
     """
@@ -52,8 +52,8 @@ class Outage:
             self._changed = self._clock()
             self._lengthen()
         warnings.warn(
-            f"The shared state at {self._place} cannot be used ({reason}). Until it can, breakers and "
-            "cached answers are this process's own; no call fails because of it.",
+            f"The shared state at {self._place} cannot be used ({reason}). Until it can, breakers, "
+            "cached answers and rates are this process's own; no call fails because of it.",
             SharedStateWarning,
             stacklevel=2,
         )

@@ -50,9 +50,30 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return false
 """
 
+# The rules of `_engine.pacing` on the server's clock, in whole microseconds: Lua would write larger numbers with
+# fewer digits. ARGV: the seconds to take and the patience, or the seconds to hold it for.
+_RESERVE = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local wait = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') - now, 0)
+if wait <= tonumber(ARGV[2]) then
+    local free = string.format('%.0f', now + wait + ARGV[1])
+    redis.call('SET', KEYS[1], free, 'PX', string.format('%.0f', (wait + ARGV[1]) / 1000 + 1000))
+end
+return string.format('%.0f', wait)
+"""
+_HOLD = """
+local time = redis.call('TIME')
+local free = time[1] * 1000000 + time[2] + ARGV[1]
+if free > tonumber(redis.call('GET', KEYS[1]) or '0') then
+    redis.call('SET', KEYS[1], string.format('%.0f', free), 'PX', string.format('%.0f', ARGV[1] / 1000 + 1000))
+end
+"""
+_FOR_EVER = 1e15  # microseconds
+
 
 class RedisState:
-    """Breakers and answers of every process with the same Redis; of this process alone while it is away.
+    """Breakers, answers and turns of every process with the same Redis; of this process alone while it is away.
 
     Raises:
         ConfigurationError: the URL or one of its options is not understood.
@@ -62,6 +83,8 @@ class RedisState:
         self._clock = clock
         self._redis = _client(url)
         self._swap: Script = self._redis.register_script(_SWAP)
+        self._reserve: Script = self._redis.register_script(_RESERVE)
+        self._hold: Script = self._redis.register_script(_HOLD)
         self._secrets = passwords(url)
         self._outage = Outage(without_password(url), clock=clock)
         # It is told of every outcome, so that it knows the targets when it has to stand in.
@@ -105,6 +128,19 @@ class RedisState:
         self._ask(
             lambda: self._set(_name("answer", key), value, left),
             lambda: self._own.remember(key, value, expires),
+        )
+
+    def reserve(self, key: str, seconds: float, now: float, patience: float) -> float:
+        asked = [_micro(seconds), _micro(patience)]
+        return self._ask(
+            lambda: int(self._reserve(keys=[_name("turn", key)], args=asked)) / 1e6,
+            lambda: self._own.reserve(key, seconds, now, patience),
+        )
+
+    def hold(self, key: str, seconds: float, now: float) -> None:
+        self._own.hold(key, seconds, now)
+        self._ask(
+            lambda: self._hold(keys=[_name("turn", key)], args=[_micro(seconds)]), lambda: None
         )
 
     def close(self) -> None:
@@ -192,6 +228,10 @@ def _client(url: str) -> Redis:
 
 def _name(kind: str, key: str) -> str:
     return f"{_PREFIX}:{kind}:{key}"
+
+
+def _micro(seconds: float) -> int:
+    return round(min(seconds * 1e6, _FOR_EVER))
 
 
 def _seconds(server_time: Any) -> float:

@@ -1,4 +1,4 @@
-"""What a store of breakers and answers has to do."""
+"""What a store of breakers, answers and turns has to do."""
 
 from __future__ import annotations
 
@@ -41,6 +41,17 @@ class State(Protocol):
 
     def remember(self, key: str, value: bytes, expires: float | None) -> None:
         """Keep an answer until a wall-clock time; None keeps it for as long as there is room."""
+        ...
+
+    def reserve(self, key: str, seconds: float, now: float, patience: float) -> float:
+        """Take the next `seconds` of a place; return how long to wait for their beginning.
+
+        A wait longer than `patience` takes nothing.
+        """
+        ...
+
+    def hold(self, key: str, seconds: float, now: float) -> None:
+        """Let nobody's turn at a place come within the next `seconds`."""
         ...
 
     def close(self) -> None:

@@ -1,0 +1,453 @@
+"""Embedding jobs of many requests: order, memory, refusals, rates, progress; sync and async alike."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+import time
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import aclosing, closing
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from embedding_server import EmbeddingNetwork, vector_of
+from kinds import KINDS, STREAMED, Kind, ask
+from portkey_mistral import (
+    APIConnectionError,
+    APIError,
+    ChatRequest,
+    Client,
+    EmbeddingBatch,
+    EmbeddingProgress,
+    EmbeddingRequest,
+    FIMRequest,
+    InternalServerError,
+    InvalidRequestError,
+    RateLimitError,
+)
+
+MODEL = "mistral-embed"
+TEXTS = [f"text number {number}" for number in range(3000)]
+REQUESTS = 6  # of 512 texts at most
+
+
+def request_for(texts: Iterable[str], **fields: object) -> EmbeddingRequest:
+    return EmbeddingRequest(model=MODEL, inputs=texts, **fields)
+
+
+def embed_sync(mine: Client, request: EmbeddingRequest, **how: object) -> list[list[float]]:
+    return list(mine.embed(request, **how).vectors)
+
+
+def embed_async(mine: Client, request: EmbeddingRequest, **how: object) -> list[list[float]]:
+    return list(asyncio.run(mine.aembed(request, **how)).vectors)
+
+
+def iterate_sync(mine: Client, request: EmbeddingRequest, **how: object) -> list[EmbeddingBatch]:
+    return list(mine.embed_iter(request, **how))
+
+
+def iterate_async(mine: Client, request: EmbeddingRequest, **how: object) -> list[EmbeddingBatch]:
+    async def run() -> list[EmbeddingBatch]:
+        return [batch async for batch in mine.aembed_iter(request, **how)]
+
+    return asyncio.run(run())
+
+
+embedding = pytest.mark.parametrize("embed", [embed_sync, embed_async])
+iterating = pytest.mark.parametrize("iterate", [iterate_sync, iterate_async])
+
+
+def refusing(*numbers: int, status: int = 429, headers: dict[str, str] | None = None):
+    """Refuse the requests with these numbers."""
+
+    def refuse(number: int, texts: list[str]) -> httpx.Response | None:
+        if number not in numbers:
+            return None
+        return httpx.Response(status, json={"message": "no"}, headers=headers or {})
+
+    return refuse
+
+
+# --- in order, in little memory -------------------------------------------------------------------------
+
+
+@iterating
+def test_batches_come_in_order_and_say_where_they_begin(iterate) -> None:
+    network = EmbeddingNetwork(seconds=0.01)
+    batches = iterate(network.client(), request_for(iter(TEXTS)))
+    assert len(batches) == REQUESTS
+    assert [batch.start for batch in batches] == [512 * at for at in range(REQUESTS)]
+    assert [v for batch in batches for v in batch.vectors] == [vector_of(text) for text in TEXTS]
+    assert sum(batch.usage.prompt_tokens for batch in batches) == len(TEXTS)
+    assert all(len(batch.infos) == 1 for batch in batches)
+    assert network.peak > 1
+
+
+def endless(read: list[int]) -> Iterator[str]:
+    while True:
+        read.append(len(read))
+        yield f"text number {len(read)}"
+
+
+def test_texts_are_read_as_they_are_needed() -> None:
+    read: list[int] = []
+    network = EmbeddingNetwork()
+    with closing(
+        network.client(max_concurrency=2).embed_iter(request_for(endless(read)))
+    ) as batches:
+        for at, batch in zip(range(20), batches, strict=False):
+            assert batch.start == 512 * at
+            assert len(read) <= 512 * (at + 1 + 5) + 1
+
+
+async def test_texts_are_read_as_they_are_needed_on_a_loop() -> None:
+    read: list[int] = []
+    network = EmbeddingNetwork()
+    mine = network.client(max_concurrency=2)
+    async with aclosing(mine.aembed_iter(request_for(endless(read)))) as batches:
+        at = 0
+        async for batch in batches:
+            assert batch.start == 512 * at
+            assert len(read) <= 512 * (at + 1 + 5) + 1
+            at += 1
+            if at == 20:
+                break
+    sent = len(network.came)
+    await asyncio.sleep(0.05)
+    assert len(network.came) == sent
+    assert network.in_flight == 0
+
+
+def test_who_stops_reading_stops_the_job() -> None:
+    network = EmbeddingNetwork(seconds=0.02)
+    batches = network.client(max_concurrency=2).embed_iter(request_for(endless([])))
+    next(batches)
+    batches.close()
+    sent = len(network.came)
+    assert sent <= 8
+    while network.in_flight:
+        pass
+    assert len(network.came) <= sent + 2  # what the two threads had begun
+
+
+@iterating
+def test_a_bad_text_in_the_middle_of_an_iterator_is_named(iterate) -> None:
+    texts = [*TEXTS, 7]
+    with pytest.raises(InvalidRequestError, match=r"inputs\[3000\] must be text, got int"):
+        iterate(EmbeddingNetwork().client(), request_for(iter(texts)))
+
+
+@embedding
+def test_a_bad_text_in_a_list_is_named_before_anything_is_sent(embed) -> None:
+    network = EmbeddingNetwork()
+    with pytest.raises(InvalidRequestError, match=r"inputs\[3000\] must be text, got int"):
+        embed(network.client(), request_for([*TEXTS, 7]))
+    assert network.came == []
+
+
+@pytest.mark.parametrize("texts", ["one text", 7, None])
+def test_what_holds_no_texts_is_told(texts: object) -> None:
+    with pytest.raises(InvalidRequestError, match="list of texts"):
+        EmbeddingNetwork().client().embed(request_for(texts))  # type: ignore[arg-type]
+
+
+MILLION = """
+import resource
+from embedding_server import EmbeddingNetwork
+from portkey_mistral import EmbeddingRequest
+
+texts = (f"text number {number}" for number in range(1_000_000))
+request = EmbeddingRequest(model="mistral-embed", inputs=texts, encoding_format="base64")
+network = EmbeddingNetwork()
+network.embedded = type("", (list,), {"__iadd__": lambda self, other: self})()
+count = before = 0
+for batch in network.client().embed_iter(request):
+    before = before or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    count += len(batch.vectors)
+grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+print(count, grown // 1024)
+assert count == 1_000_000
+assert grown < 500 * 1024
+"""
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
+def test_a_million_texts_need_no_memory() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", MILLION],
+        cwd=Path(__file__).parent / "support",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# --- refusals -------------------------------------------------------------------------------------------
+
+
+@embedding
+def test_a_job_goes_on_after_refusals_that_outlast_the_retries(embed) -> None:
+    network = EmbeddingNetwork(refuse=refusing(*range(1, 9), headers={"retry-after": "0.05"}))
+    mine = network.client(max_retries=1, max_concurrency=2)
+    assert embed(mine, request_for(TEXTS)) == [vector_of(text) for text in TEXTS]
+    assert Counter(network.embedded) == Counter(TEXTS)
+
+
+@embedding
+def test_all_requests_wait_when_one_is_told_to(embed) -> None:
+    network = EmbeddingNetwork(refuse=refusing(3, headers={"retry-after": "0.6"}))
+    mine = network.client(max_concurrency=2, max_retries=1)
+    assert embed(mine, request_for(TEXTS)) == [vector_of(text) for text in TEXTS]
+    refused_at = network.came[3]
+    within = [at for at in network.came if refused_at < at < refused_at + 0.55]
+    assert len(within) <= 1  # the one that was on its way already
+
+
+@embedding
+def test_a_limit_that_is_used_up_is_heeded_before_it_is_broken(embed) -> None:
+    headers = {"x-ratelimit-limit-req-minute": "600", "x-ratelimit-remaining-req-minute": "0"}
+
+    def with_headers(number: int, texts: list[str]) -> httpx.Response:
+        data = [{"index": at, "embedding": vector_of(text)} for at, text in enumerate(texts)]
+        return httpx.Response(200, json={"model": MODEL, "data": data}, headers=headers)
+
+    network = EmbeddingNetwork(refuse=with_headers)
+    began = time.monotonic()
+    embed(network.client(max_concurrency=1), request_for(TEXTS))
+    keeps_to(network, began, 0.1)
+
+
+@embedding
+def test_fewer_are_in_flight_where_the_server_has_too_many(embed) -> None:
+    """It takes no more than two at once: no text is lost, and soon no request is refused any more."""
+    network = EmbeddingNetwork(seconds=0.01)
+    refused: list[int] = []
+
+    def refuse(number: int, texts: list[str]) -> httpx.Response | None:
+        if network.in_flight <= 2:
+            return None
+        refused.append(number)
+        return httpx.Response(429, json={"message": "no"}, headers={"retry-after": "0.02"})
+
+    network.refuse = refuse
+    texts = [f"text number {number}" for number in range(512 * 60)]
+    assert len(embed(network.client(max_concurrency=8), request_for(texts))) == len(texts)
+    assert Counter(network.embedded) == Counter(texts)
+    assert 0 < len(refused) < 60
+
+
+@embedding
+@pytest.mark.parametrize(
+    ("fields", "headers"),
+    [
+        ({"max_retries": 0}, {}),
+        ({}, {"x-ratelimit-limit-req-minute": "0"}),
+        ({}, {"x-ratelimit-remaining-tokens-month": "0"}),
+        ({}, {"retry-after": "3600"}),
+    ],
+)
+def test_where_waiting_is_no_use_the_error_keeps_what_was_done(embed, fields, headers) -> None:
+    network = EmbeddingNetwork(refuse=refusing(*range(2, 99), headers=headers))
+    with pytest.raises(RateLimitError) as caught:
+        mine = network.client(**({"max_concurrency": 1, "max_retries": 1} | fields))
+        embed(mine, request_for(TEXTS))
+    assert caught.value.completed == {at: vector_of(text) for at, text in enumerate(TEXTS[:1024])}
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_what_was_given_already_is_not_given_with_the_error_again(kind: str) -> None:
+    network = EmbeddingNetwork(refuse=refusing(2, status=500))
+    mine, batches = network.client(max_concurrency=1, max_retries=0), []
+
+    async def run() -> None:
+        async for batch in mine.aembed_iter(request_for(TEXTS)):
+            batches.append(batch)  # noqa: PERF401  what came before the error counts
+
+    with pytest.raises(InternalServerError) as caught:
+        if kind == "async":
+            asyncio.run(run())
+        else:
+            batches.extend(mine.embed_iter(request_for(TEXTS)))
+    given = {batch.start + at for batch in batches for at in range(len(batch.vectors))}
+    left = set(caught.value.completed or ())
+    assert not given & left
+    assert given | left == set(range(1024))
+
+
+@embedding
+def test_a_single_request_does_not_wait_for_minutes(embed) -> None:
+    network = EmbeddingNetwork(refuse=refusing(*range(99)))
+    with pytest.raises(RateLimitError):
+        embed(network.client(max_retries=0), request_for(TEXTS[:3]))
+    assert len(network.came) == 1
+
+
+@embedding
+def test_the_deadline_is_that_of_the_whole_job(embed) -> None:
+    network = EmbeddingNetwork(seconds=0.1)
+    with pytest.raises(APIConnectionError) as caught:
+        embed(network.client(deadline=0.35, max_concurrency=1, max_retries=0), request_for(TEXTS))
+    assert 0 < len(caught.value.completed or ()) < len(TEXTS)
+    assert len(network.came) <= 4
+
+
+# --- rates ----------------------------------------------------------------------------------------------
+
+
+def keeps_to(network: EmbeddingNetwork, began: float, seconds: float) -> None:
+    """Each request came in its turn or later; how much later is the machine's affair."""
+    for at, came in enumerate(network.came):
+        assert came - began >= seconds * at - 0.005
+
+
+@embedding
+def test_requests_keep_to_a_rate(embed) -> None:
+    network, began = EmbeddingNetwork(), time.monotonic()
+    embed(network.client(requests_per_minute=600), request_for(TEXTS))
+    assert len(network.came) == REQUESTS
+    keeps_to(network, began, 0.1)
+
+
+@embedding
+def test_tokens_keep_to_a_rate(embed) -> None:
+    network, began = EmbeddingNetwork(), time.monotonic()
+    # 100 tokens each by the estimate, so that 163 of them fill a request.
+    texts = ["x" * 297 + str(number % 10) for number in range(163 * 3)]
+    embed(network.client(tokens_per_minute=163 * 100 * 60 * 5), request_for(texts))
+    assert len(network.came) == 3
+    keeps_to(network, began, 0.19)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *STREAMED])
+@pytest.mark.parametrize("request_", [ask(), FIMRequest(model="codestral-latest", prompt="def f")])
+def test_every_kind_of_call_keeps_to_it(kind: Kind, request_: ChatRequest | FIMRequest) -> None:
+    network, began = EmbeddingNetwork(), time.monotonic()
+    mine = network.client(requests_per_minute=600)
+    for _ in range(4):
+        kind.run(mine, request_, None)
+    keeps_to(network, began, 0.1)
+
+
+def test_keys_have_rates_of_their_own() -> None:
+    network = EmbeddingNetwork()
+    mine = network.client(requests_per_minute=6)
+    mine.chat(ask())
+    other = Client(
+        api_key="another",
+        base_url="http://127.0.0.1:9",
+        http_client=mine.settings.http_client,
+        requests_per_minute=6,
+    )
+    other.chat(ask())
+    assert network.came[1] - network.came[0] < 5
+
+
+def test_a_rate_that_leaves_no_room_before_the_deadline_is_told() -> None:
+    network = EmbeddingNetwork()
+    mine = network.client(requests_per_minute=7, deadline=1.0)
+    mine.chat(ask())
+    with pytest.raises(APIConnectionError, match="requests_per_minute"):
+        mine.chat(ask())
+    assert len(network.came) == 1
+
+
+@pytest.mark.parametrize("name", ["requests_per_minute", "tokens_per_minute"])
+def test_a_rate_is_more_than_zero(name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        Client(base_url="sandbox:", **{name: 0})
+
+
+# --- progress, numpy, resume --------------------------------------------------------------------------------
+
+
+@embedding
+def test_progress_is_told_after_every_answer(embed) -> None:
+    told: list[EmbeddingProgress] = []
+    network = EmbeddingNetwork(seconds=0.02)
+    embed(network.client(max_concurrency=2), request_for(TEXTS), show_progress=told.append)
+    assert [each.done for each in told] == sorted(each.done for each in told)
+    assert told[-1].done == told[-1].total == told[-1].tokens == len(TEXTS)
+    assert told[-1].cost == pytest.approx(len(TEXTS) * 0.1 / 1e6)
+    assert told[-1].rate > 0
+    assert told[-1].seconds_left == 0
+    assert any(each.seconds_left for each in told[:-1])
+
+
+@iterating
+def test_an_iterator_has_no_total(iterate) -> None:
+    told: list[EmbeddingProgress] = []
+    iterate(EmbeddingNetwork().client(), request_for(iter(TEXTS)), show_progress=told.append)
+    assert (told[-1].done, told[-1].total, told[-1].seconds_left) == (len(TEXTS), None, None)
+
+
+@embedding
+def test_a_bar_shows_rate_time_and_cost(embed, capsys) -> None:
+    embed(EmbeddingNetwork().client(), request_for(TEXTS), show_progress=True)
+    shown = capsys.readouterr().err
+    assert re.search(
+        r"Embedding with mistral-embed: 100%.* 3000/3000 .*texts/s, \$0\.0003\]", shown
+    )
+
+
+def test_a_bar_without_tqdm_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    with pytest.raises(ValueError, match=r"portkey-mistral\[progress\]"):
+        EmbeddingNetwork().client().embed(request_for(TEXTS), show_progress=True)
+
+
+@embedding
+def test_an_unknown_model_has_no_price(embed) -> None:
+    told: list[EmbeddingProgress] = []
+    request = EmbeddingRequest(model="my-own-embedder", inputs=TEXTS)
+    embed(EmbeddingNetwork().client(), request, show_progress=told.append)
+    assert told[-1].cost is None
+
+
+@pytest.mark.parametrize("encoding", ["base64", "float", None])
+def test_numpy(encoding: str | None) -> None:
+    request = request_for(TEXTS[:600], encoding_format=encoding)
+    rows = EmbeddingNetwork().client().embed(request).to_numpy()
+    assert (rows.shape, rows.dtype) == ((600, 3), np.float32)
+    assert rows.tolist() == [vector_of(text) for text in TEXTS[:600]]
+    assert EmbeddingNetwork().client().embed(request_for([])).to_numpy().shape == (0,)
+
+
+@embedding
+@pytest.mark.parametrize("encoding", ["base64", None])
+def test_a_stopped_job_embeds_only_the_rest(embed, encoding, tmp_path: Path) -> None:
+    path = str(tmp_path / "vectors.sqlite")
+    request = request_for(TEXTS, encoding_format=encoding)
+    network = EmbeddingNetwork(refuse=refusing(3, status=500))
+    with pytest.raises(APIError):
+        embed(network.client(max_retries=0, embed_resume=path), request)
+    told: list[EmbeddingProgress] = []
+    vectors = embed(network.client(embed_resume=path), request, show_progress=told.append)
+    assert Counter(network.embedded) == Counter(TEXTS)
+    assert [list(vector) for vector in vectors] == [vector_of(text) for text in TEXTS]
+    assert told[-1].done == len(TEXTS)
+    assert told[-1].tokens < len(TEXTS)
+    if encoding:
+        assert all(isinstance(vector, array) for vector in vectors)
+
+
+@iterating
+def test_everything_found_again_sends_nothing(
+    iterate: Callable[..., list[EmbeddingBatch]], tmp_path
+) -> None:
+    network = EmbeddingNetwork()
+    mine = network.client(embed_resume=str(tmp_path / "vectors.sqlite"))
+    first = iterate(mine, request_for(iter(TEXTS)))
+    sent = len(network.came)
+    again = iterate(mine, request_for(iter(TEXTS)))
+    assert [batch.vectors for batch in again] == [batch.vectors for batch in first]
+    assert len(network.came) == sent
