@@ -1,18 +1,20 @@
 """LangChain's parsers for structured answers, made to refuse what its own let pass.
 
 LangChain completes broken JSON, so that an answer cut off at `max_tokens` looks whole, and gives None where
-the call to the schema's function is missing or unreadable.
+the call to the schema's function is missing or unreadable. A stream whose answer does not fit ends there
+without a value and without an error; here its last chunk is read as strictly as a whole answer.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from langchain_core.exceptions import OutputParserException
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.output_parsers import (
+    BaseCumulativeTransformOutputParser,
     JsonOutputKeyToolsParser,
     JsonOutputParser,
     PydanticOutputParser,
@@ -36,38 +38,59 @@ class TruncatedAnswerError(OutputParserException):
     """A structured answer was cut off, at `max_tokens` or at the end of the model's window."""
 
 
-class JsonParser(JsonOutputParser):
+class _Streamed(BaseCumulativeTransformOutputParser[Any]):
+    """Goes before LangChain's parser in the bases; reads whole messages in a stream too.
+
+    Where streaming is switched off, a stream brings one whole message, whose calls LangChain's parsers lose.
+    """
+
+    def _transform(self, input: Iterator[str | BaseMessage]) -> Iterator[Any]:
+        return super()._transform(map(_as_chunk, input))
+
+    def _atransform(self, input: AsyncIterator[str | BaseMessage]) -> AsyncIterator[Any]:
+        return super()._atransform(_as_chunk(message) async for message in input)
+
+
+def _as_chunk(message: str | BaseMessage) -> str | BaseMessage:
+    if isinstance(message, AIMessageChunk) or not isinstance(message, AIMessage):
+        return message
+    return AIMessageChunk(**message.model_dump(exclude={"type"}), chunk_position="last")
+
+
+class JsonParser(_Streamed, JsonOutputParser):
     """Reads a mapping from the text of an answer."""
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         """Parse; see LangChain's parser. Raises `TruncatedAnswerError` for an answer that was cut."""
         _refuse_cut(result, [result[0].text])
-        return super().parse_result(result, partial=partial)
+        return super().parse_result(result, partial=partial and not _is_whole(result))
 
 
-class PydanticParser(PydanticOutputParser[TBaseModel]):
+class PydanticParser(_Streamed, PydanticOutputParser[TBaseModel]):
     """Reads an instance of a class from the text of an answer."""
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         """Parse; see LangChain's parser. Raises `TruncatedAnswerError` for an answer that was cut."""
         _refuse_cut(result, [result[0].text])
-        return super().parse_result(result, partial=partial)
+        return super().parse_result(result, partial=partial and not _is_whole(result))
 
 
-class JsonToolParser(JsonOutputKeyToolsParser):
+class JsonToolParser(_Streamed, JsonOutputKeyToolsParser):
     """Reads a mapping from the call to the schema's function."""
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         """Parse; see LangChain's parser. Raises `OutputParserException` for a call that is not whole."""
+        partial = partial and not _is_whole(result)
         _refuse_bad_calls(result, partial=partial)
         return super().parse_result(result, partial=partial)
 
 
-class PydanticToolParser(PydanticToolsParser):
+class PydanticToolParser(_Streamed, PydanticToolsParser):
     """Reads an instance of a class from the call to the schema's function."""
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         """Parse; see LangChain's parser. Raises `OutputParserException` for a call that is not whole."""
+        partial = partial and not _is_whole(result)
         _refuse_bad_calls(result, partial=partial)
         return super().parse_result(result, partial=partial)
 
@@ -83,6 +106,13 @@ def _refuse_bad_calls(result: list[Generation], *, partial: bool) -> None:
         raise OutputParserException(
             f"The call to {call['name']!r} cannot be read. {call['error']}", llm_output=call["args"]
         )
+    # LangChain completes what came in pieces, and then it is in no list of invalid calls.
+    for arguments in _arguments(message):
+        if arguments.strip() and not _is_json(arguments):
+            raise OutputParserException(
+                "The call to the schema cannot be read: its arguments are not JSON.",
+                llm_output=arguments,
+            )
     if not message.tool_calls:
         raise OutputParserException(
             "The model answered in text instead of the schema.", llm_output=message.text
@@ -106,6 +136,12 @@ def _message(result: list[Generation]) -> AIMessage | None:
     if isinstance(generation, ChatGeneration) and isinstance(generation.message, AIMessage):
         return generation.message
     return None
+
+
+def _is_whole(result: list[Generation]) -> bool:
+    """Tell whether the last chunk of a stream has been merged in."""
+    message = _message(result)
+    return isinstance(message, AIMessageChunk) and message.chunk_position == "last"
 
 
 def _arguments(message: AIMessage) -> Iterator[str]:

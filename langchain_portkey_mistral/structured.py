@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from operator import itemgetter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
-from langchain_core.runnables import Runnable, RunnableLambda, RunnableMap, RunnablePassthrough
-from langchain_core.utils.function_calling import convert_to_openai_function
+from langchain_core.runnables import (
+    AddableDict,
+    Runnable,
+    RunnableGenerator,
+    RunnableLambda,
+    RunnableMap,
+)
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel
 
@@ -20,6 +24,7 @@ from langchain_portkey_mistral.parsers import (
     PydanticParser,
     PydanticToolParser,
 )
+from langchain_portkey_mistral.schemas import Schema, function_of
 from langchain_portkey_mistral.tools import ToolLike
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.models import find
@@ -27,10 +32,9 @@ from portkey_mistral.models import find
 if TYPE_CHECKING:
     from langchain_portkey_mistral.chat_models import ChatPortkeyMistral
 
-__all__ = ["Method", "Schema", "function_of", "structured"]
+__all__ = ["Method", "Schema", "structured"]
 
 Method: TypeAlias = Literal["function_calling", "json_schema", "json_mode"]
-Schema: TypeAlias = Mapping[str, Any] | type
 
 
 def structured(
@@ -134,33 +138,6 @@ def _is_old_pydantic(schema: Schema | None) -> bool:
     )
 
 
-def function_of(schema: Schema | None, *, strict: bool | None = None) -> dict[str, Any]:
-    """Describe a schema of any form as a function: name, description, parameters.
-
-    A mapping may be a JSON Schema (with or without a title), a function, a tool, or what stands under
-    `json_schema` in a `response_format`. None is an object of any kind.
-    """
-    function = convert_to_openai_function(_titled(schema), strict=strict)
-    function.setdefault("parameters", {"type": "object", "properties": {}})
-    return function
-
-
-def _titled(schema: Schema | None) -> Schema:
-    """Bring the forms that LangChain does not know into one that it does."""
-    match schema:
-        case None:
-            return {"title": "JSON"}
-        case {"type": "function", "function": Mapping() as function}:
-            return function
-        case {"name": str(name), "schema": Mapping() as parameters, **others}:
-            description = others.get("description", "")
-            return {"name": name, "description": description, "parameters": parameters}
-        case Mapping() if "title" not in schema and "name" not in schema:
-            return {"title": "response", **schema}
-        case _:
-            return schema
-
-
 def _output_parser(schema: Schema | None, method: Method) -> Runnable[Any, Any]:
     """Choose the parser: a class gives instances of itself, everything else gives mappings."""
     if isinstance(schema, type) and is_basemodel_subclass(schema):
@@ -180,9 +157,38 @@ def _unless_tools_were_called(parser: Runnable[Any, Any]) -> Runnable[Any, Any]:
 def _with_raw(
     model: Runnable[Any, Any], parser: Runnable[Any, Any]
 ) -> Runnable[Any, dict[str, Any]]:
-    """Give the message, the parsed value and the parsing error side by side."""
-    parsed = RunnablePassthrough.assign(
-        parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
-    )
-    unparsed = RunnablePassthrough.assign(parsed=lambda _: None)
-    return RunnableMap(raw=model) | parsed.with_fallbacks([unparsed], exception_key="parsing_error")
+    """Give the message, the parsed value and the parsing error side by side.
+
+    In a stream the message comes piece by piece, and the rest once it is whole.
+    """
+
+    def parse(chunks: Iterator[dict[str, Any]]) -> Iterator[AddableDict]:
+        messages = []
+        for chunk in chunks:
+            messages.append(chunk["raw"])
+            yield AddableDict(chunk)
+        try:
+            yield _parsed(parser.invoke(_joined(messages)))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong is shown
+            yield _parsed(None, error)
+
+    async def aparse(chunks: AsyncIterator[dict[str, Any]]) -> AsyncIterator[AddableDict]:
+        messages = []
+        async for chunk in chunks:
+            messages.append(chunk["raw"])
+            yield AddableDict(chunk)
+        try:
+            yield _parsed(await parser.ainvoke(_joined(messages)))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong is shown
+            yield _parsed(None, error)
+
+    return RunnableMap(raw=model) | RunnableGenerator(parse, aparse)
+
+
+def _joined(messages: list[Any]) -> Any:
+    first, *rest = messages
+    return first + rest if rest else first
+
+
+def _parsed(value: Any, error: Exception | None = None) -> AddableDict:
+    return AddableDict(parsed=value, parsing_error=error)

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from pydantic.v1 import BaseModel as OldBaseModel
 
 from langchain_portkey_mistral import ChatPortkeyMistral, TruncatedAnswerError
-from portkey_mistral.exceptions import InvalidRequestError
+from portkey_mistral.exceptions import InvalidRequestError, StreamInterruptedError
+from portkey_mistral.sandbox import Fault, Sandbox
 from scripted import answer, call, network, stream
 
 
@@ -59,6 +60,10 @@ SCHEMAS: dict[str, tuple[Any, Any]] = {
         CAT,
     ),
     "response format": ({"name": "Joke", "schema": PARAMETERS, "strict": True}, CAT),
+    "whole response format": (
+        {"type": "json_schema", "json_schema": {"name": "Joke", "schema": PARAMETERS}},
+        CAT,
+    ),
 }
 METHODS = ["function_calling", "json_schema", "json_mode"]
 
@@ -158,6 +163,62 @@ def test_a_definition_inside_the_schema_reaches_the_model() -> None:
     assert "punchline" in json.dumps(wire.bodies[0]["response_format"])
 
 
+class Branch(BaseModel):
+    """A branch."""
+
+    name: str
+    branches: list[Branch] = []
+
+
+class Garden(BaseModel):
+    """A garden."""
+
+    tree: Branch
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+@pytest.mark.parametrize("cls", [Branch, Garden], ids=["the class itself", "a class within"])
+def test_a_class_that_refers_to_itself_is_described_whole(
+    mistral_sandbox: Sandbox, cls: type[BaseModel], method: Any
+) -> None:
+    model = ChatPortkeyMistral(base_url="sandbox:")
+    structured = model.with_structured_output(cls, method=method, strict=True)
+    assert isinstance(structured.invoke("Fill it in: Oak, Twig"), cls)
+    body = mistral_sandbox.requests[0].body
+    if method == "json_schema":
+        sent = body["response_format"]["json_schema"]["schema"]
+    else:
+        sent = body["tools"][0]["function"]["parameters"]
+    branch = sent["$defs"]["Branch"]
+    assert branch["properties"]["branches"]["items"] == {"$ref": "#/$defs/Branch"}
+    assert branch["additionalProperties"] is False
+    assert sent["type"] == "object"
+
+
+EITHER = {
+    "title": "A joke, or nothing",
+    "anyOf": [PARAMETERS, {"type": "object", "properties": {}, "required": []}],
+}
+
+
+@pytest.mark.parametrize("strict", [None, False, True])
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+def test_a_schema_without_properties_keeps_what_it_says(method: Any, strict: bool | None) -> None:
+    model, wire = chat(answer(json.dumps(CAT)))
+    bound = model.with_structured_output(EITHER, method=method, strict=strict)
+    bound.first.invoke("go")  # type: ignore[attr-defined]
+    sent = json.dumps(wire.bodies[0])
+    assert "punchline" in sent
+    assert "A_joke__or_nothing" in sent  # the name of a function may not hold spaces
+
+
+def test_an_empty_schema_is_an_object_of_any_kind() -> None:
+    model, wire = chat(answer('{"a": 1}'))
+    assert model.with_structured_output({}).invoke("go") == {"a": 1}
+    schema = wire.bodies[0]["response_format"]["json_schema"]
+    assert (schema["name"], schema["schema"]["type"]) == ("response", "object")
+
+
 @pytest.mark.parametrize(
     ("fields", "schema", "method"),
     [
@@ -253,6 +314,107 @@ def test_a_cut_answer_is_shown_beside_its_error() -> None:
     shown = model.with_structured_output(Joke, include_raw=True).invoke("go")
     assert isinstance(shown["parsing_error"], TruncatedAnswerError)
     assert shown["raw"].text == '{"setup": "Why'
+
+
+def in_calls(*halves: str) -> list[dict[str, Any]]:
+    first, *rest = halves
+    pieces = [call(0, first, "WcG8xhSs1", "Joke"), *(call(0, piece) for piece in rest)]
+    return [{"tool_calls": [piece]} for piece in pieces]
+
+
+# How a streamed answer can fail to be the schema's: what comes, how it ends, the method.
+UNFIT: dict[str, tuple[list[dict[str, Any]], str, Any]] = {
+    "text": ([{"content": "I would "}, {"content": "rather not."}], "stop", "json_schema"),
+    "nothing": ([], "stop", "json_schema"),
+    "a member is missing": (
+        [{"content": '{"punch'}, {"content": 'line": "a"}'}],
+        "stop",
+        "json_schema",
+    ),
+    "cut off": ([{"content": '{"setup": "Why'}], "length", "json_schema"),
+    "text for a call": ([{"content": "I would rather not."}], "stop", "function_calling"),
+    "no call": ([], "stop", "function_calling"),
+    "a call that lacks a member": (
+        in_calls('{"punch', 'line": "a"}'),
+        "tool_calls",
+        "function_calling",
+    ),
+    "a call that is not JSON": (
+        in_calls('{"setup": "a"', ', "b"'),
+        "tool_calls",
+        "function_calling",
+    ),
+    "a call that was cut off": (in_calls('{"setup": "Why'), "length", "function_calling"),
+}
+
+
+async def gather(structured: Any, *, asynchronous: bool) -> list[Any]:
+    if asynchronous:
+        return [value async for value in structured.astream("go")]
+    return list(structured.stream("go"))
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("name", UNFIT)
+async def test_a_streamed_answer_that_does_not_fit_is_an_error(
+    name: str, asynchronous: bool
+) -> None:
+    deltas, finish, method = UNFIT[name]
+    model, _ = chat(stream(*deltas, finish=finish))
+    structured = model.with_structured_output(Joke, method=method)
+    with pytest.raises((OutputParserException, ValueError)):
+        await gather(structured, asynchronous=asynchronous)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("name", UNFIT)
+async def test_a_streamed_answer_that_does_not_fit_is_shown_beside_its_error(
+    name: str, asynchronous: bool
+) -> None:
+    deltas, finish, method = UNFIT[name]
+    model, _ = chat(stream(*deltas, finish=finish))
+    structured = model.with_structured_output(Joke, method=method, include_raw=True)
+    *raw, last = await gather(structured, asynchronous=asynchronous)
+    assert last["parsed"] is None
+    assert isinstance(last["parsing_error"], Exception)
+    first, *rest = (piece["raw"] for piece in raw)
+    assert (first + rest).response_metadata["finish_reason"] == finish
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("method", METHODS)
+async def test_with_raw_the_message_comes_piece_by_piece_and_then_the_value(
+    method: Any, asynchronous: bool
+) -> None:
+    model, _ = chat(pieces(Joke, method))
+    structured = model.with_structured_output(Joke, method=method, include_raw=True)
+    *raw, last = await gather(structured, asynchronous=asynchronous)
+    assert last == {"parsed": Joke(**CAT), "parsing_error": None}
+    assert len(raw) > 2
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_a_stream_that_breaks_is_no_parsing_error(
+    mistral_sandbox: Sandbox, asynchronous: bool
+) -> None:
+    mistral_sandbox.inject(Fault(cut_after=2))
+    model = ChatPortkeyMistral(base_url="sandbox:")
+    structured = model.with_structured_output(Joke, include_raw=True)
+    with pytest.raises(StreamInterruptedError):
+        await gather(structured, asynchronous=asynchronous)
+
+
+@pytest.mark.parametrize("fields", [{"streaming": False}, {"disable_streaming": True}])
+@pytest.mark.parametrize("schema", [Joke, JSON_SCHEMA], ids=["class", "mapping"])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_a_model_that_does_not_stream_gives_its_one_value(
+    method: Any, schema: Any, fields: dict[str, Any], asynchronous: bool
+) -> None:
+    model, _ = chat(whole(schema, method), **fields)
+    structured = model.with_structured_output(schema, method=method)
+    expected = Joke(**CAT) if schema is Joke else CAT
+    assert await gather(structured, asynchronous=asynchronous) == [expected]
 
 
 @pytest.mark.parametrize("schema", [Joke, JSON_SCHEMA], ids=["class", "mapping"])
