@@ -39,8 +39,12 @@ __all__ = [
     "ConfigurationError",
     "ContextWindowExceededError",
     "ErrorResponse",
+    "GatewayAuthenticationError",
     "GatewayError",
     "GatewayFailedError",
+    "GatewayNotFoundError",
+    "GatewayPermissionDeniedError",
+    "GatewayTimedOutError",
     "GuardrailDeniedError",
     "InternalServerError",
     "InvalidRequestError",
@@ -48,6 +52,7 @@ __all__ = [
     "ParameterLossError",
     "PermissionDeniedError",
     "RateLimitError",
+    "RequestTimedOutError",
     "ResidencyError",
     "ResponseFormatError",
     "StreamInterruptedError",
@@ -93,6 +98,10 @@ class APIStatusError(core.APIStatusError, ModelInvalidRequestError):
     """Another 4xx: the same request would be refused again."""
 
 
+class RequestTimedOutError(core.APIStatusError, ModelTimeoutError):
+    """408: the server gave up waiting, and may be asked again."""
+
+
 class BadRequestError(core.BadRequestError, ModelInvalidRequestError):
     __doc__ = core.BadRequestError.__doc__
 
@@ -135,6 +144,22 @@ class GatewayFailedError(core.GatewayError, ModelAPIError):
     """Portkey's gateway failed by itself (5xx)."""
 
 
+class GatewayAuthenticationError(core.GatewayError, ModelAuthenticationError):
+    """Portkey's gateway did not accept a key (401)."""
+
+
+class GatewayPermissionDeniedError(core.GatewayError, ModelPermissionDeniedError):
+    """Portkey's gateway does not allow this (403)."""
+
+
+class GatewayNotFoundError(core.GatewayError, ModelNotFoundError):
+    """Portkey's gateway has no such route (404)."""
+
+
+class GatewayTimedOutError(core.GatewayError, ModelTimeoutError):
+    """Portkey's gateway gave up waiting for the target (408, the config's `request_timeout`)."""
+
+
 class GuardrailDeniedError(core.GuardrailDeniedError, ModelPermissionDeniedError):
     __doc__ = core.GuardrailDeniedError.__doc__
 
@@ -172,6 +197,12 @@ _BY_CLASS: Mapping[type[core.PortkeyMistralError], type[core.PortkeyMistralError
 }
 
 _SERVER_ERRORS = 500
+_OF_A_GATEWAY: Mapping[int, type[core.GatewayError]] = {
+    401: GatewayAuthenticationError,
+    403: GatewayPermissionDeniedError,
+    404: GatewayNotFoundError,
+    408: GatewayTimedOutError,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +248,14 @@ def for_langchain(error: core.PortkeyMistralError) -> core.PortkeyMistralError:
 
 
 def _class_for(error: core.PortkeyMistralError) -> type[core.PortkeyMistralError] | None:
-    """Look up the nearest class of the table; a gateway that failed is worth another try."""
-    if type(error) is core.GatewayError and error.status_code >= _SERVER_ERRORS:
-        return GatewayFailedError
+    """Look up the nearest class of the table; what timed out, or failed by itself, is worth another try."""
+    match error:
+        case core.GuardrailDeniedError():
+            pass
+        case core.GatewayError(status_code=status) if status >= _SERVER_ERRORS:
+            return GatewayFailedError
+        case core.GatewayError(status_code=status) if status in _OF_A_GATEWAY:
+            return _OF_A_GATEWAY[status]
+        case core.APIStatusError(status_code=408):
+            return RequestTimedOutError
     return next((_BY_CLASS[cls] for cls in type(error).__mro__ if cls in _BY_CLASS), None)

@@ -21,7 +21,7 @@ from langchain_portkey_mistral import (
 )
 from portkey_mistral import exceptions as core
 from portkey_mistral.responses import AttemptRecord
-from scripted import network
+from scripted import network, sse
 
 KEY = "sk-very-secret-key"
 
@@ -30,6 +30,8 @@ STATUSES: dict[int, tuple[type[Exception], type[Exception]]] = {
     401: (core.AuthenticationError, lc.ModelAuthenticationError),
     403: (core.PermissionDeniedError, lc.ModelPermissionDeniedError),
     404: (core.NotFoundError, lc.ModelNotFoundError),
+    408: (core.APIStatusError, lc.ModelTimeoutError),
+    412: (core.APIStatusError, lc.ModelInvalidRequestError),
     422: (core.UnprocessableEntityError, lc.ModelInvalidRequestError),
     429: (core.RateLimitError, lc.ModelRateLimitError),
     500: (core.InternalServerError, lc.ModelAPIError),
@@ -96,7 +98,7 @@ async def test_each_status_is_both_ours_and_langchains(status: int, way: str) ->
     assert isinstance(error, ours)
     assert isinstance(error, theirs)
     assert isinstance(error, lc.ModelError)
-    assert error.is_retryable is (status in (429, 500, 503))
+    assert error.is_retryable is (status in (408, 429, 500, 503))
     assert isinstance(error, core.APIStatusError)
     assert [attempt.status for attempt in error.attempts] == [status]
     assert error.response.status_code == status
@@ -135,6 +137,28 @@ async def test_a_prompt_that_is_too_long_is_langchains_context_overflow() -> Non
     assert error.is_retryable is False
 
 
+# What Mistral says within a stream that began with a good status, by its code.
+IN_BAND: dict[str, tuple[str, type[Exception], bool]] = {
+    "3051": ("Prompt contains 40000 tokens, too large for model", lc.ContextOverflowError, False),
+    "1500": ("Invalid model: x", lc.ModelInvalidRequestError, False),
+    "1300": ("Rate limit exceeded", lc.ModelRateLimitError, True),
+    "3505": ("Service tier capacity exceeded", lc.ModelRateLimitError, True),
+    "3000": ("boom", lc.ModelAPIError, True),
+}
+
+
+@pytest.mark.parametrize("code", IN_BAND)
+@pytest.mark.parametrize("way", ["stream", "astream", "events", "invoke"])
+async def test_an_error_with_a_good_status_is_what_its_code_says(way: str, code: str) -> None:
+    message, theirs, retryable = IN_BAND[code]
+    body = {"object": "error", "message": message, "type": "x", "param": None, "code": code}
+    reply = httpx.Response(200, json=body) if way == "invoke" else sse([body], done=False)
+    error = await fail(way, reply)
+    assert isinstance(error, theirs)
+    assert isinstance(error, lc.ModelError)
+    assert error.is_retryable is retryable
+
+
 def test_a_missing_key_is_said_at_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MISTRAL_API_KEY", raising=False)
     with pytest.raises(core.ConfigurationError, match="MISTRAL_API_KEY") as caught:
@@ -155,6 +179,7 @@ CLASSES = [
     core.APIConnectionError("m"),
     core.APITimeoutError("m"),
     core.APIStatusError("m", status_code=418),
+    core.APIStatusError("m", status_code=408),
     core.BadRequestError("m", status_code=400),
     core.ContextWindowExceededError("m", status_code=400),
     core.AuthenticationError("m", status_code=401),
@@ -165,6 +190,7 @@ CLASSES = [
     core.InternalServerError("m", status_code=500),
     core.GatewayError("m", status_code=412),
     core.GatewayError("m", status_code=502),
+    *(core.GatewayError("m", status_code=status) for status in (401, 403, 404, 408)),
     core.GuardrailDeniedError("m", status_code=446, hook_results={"a": 1}),
     core.ResponseFormatError("m", body="x"),
     core.StreamInterruptedError("m"),
@@ -193,11 +219,35 @@ def test_a_converted_error_loses_nothing_and_pickles(error: core.PortkeyMistralE
     assert errors.for_langchain(converted) is converted
 
 
-def test_a_gateway_that_failed_may_be_tried_again_and_one_that_refused_may_not() -> None:
-    refused = errors.for_langchain(core.GatewayError("m", status_code=412))
-    failed = errors.for_langchain(core.GatewayError("m", status_code=502))
-    assert isinstance(refused, lc.ModelInvalidRequestError)
-    assert isinstance(failed, lc.ModelAPIError)
+OF_A_GATEWAY: dict[int, tuple[type[Exception], bool]] = {
+    400: (lc.ModelInvalidRequestError, False),
+    401: (lc.ModelAuthenticationError, False),
+    403: (lc.ModelPermissionDeniedError, False),
+    404: (lc.ModelNotFoundError, False),
+    408: (lc.ModelTimeoutError, True),
+    412: (lc.ModelInvalidRequestError, False),
+    429: (lc.ModelRateLimitError, True),
+    446: (lc.ModelPermissionDeniedError, False),
+    500: (lc.ModelAPIError, True),
+    502: (lc.ModelAPIError, True),
+}
+
+
+@pytest.mark.parametrize("status", OF_A_GATEWAY)
+def test_what_the_gateway_itself_says_is_langchains_error_by_its_status(status: int) -> None:
+    theirs, retryable = OF_A_GATEWAY[status]
+    refused = httpx.Response(status, json={"status": "failure", "message": "no"})
+    chat = ChatPortkeyMistral(
+        gateway_url="https://gateway.test/v1",
+        provider="mistral-ai",
+        api_key=KEY,
+        max_retries=0,
+        **network(refused).clients,
+    )
+    with pytest.raises(theirs) as caught:
+        chat.invoke("go")
+    assert isinstance(caught.value, core.GatewayError | core.RateLimitError)
+    assert caught.value.is_retryable is retryable  # type: ignore[attr-defined]
 
 
 class Tracer(BaseCallbackHandler):

@@ -325,7 +325,7 @@ ENVELOPE = {"object": "error", "message": "overloaded", "type": "internal_error"
         ({"error": {"message": "slow down", "code": 429}}, 429, "slow down"),
         ({"error": "gone"}, 500, "gone"),
         ({"detail": "Unauthorized"}, 500, "Unauthorized"),
-        ({"message": "m", "type": "rate_limited", "code": "1300"}, 500, "m"),
+        ({"message": "m", "type": "rate_limited", "code": "1300"}, 429, "m"),
         ({"choices": [], "error": {"message": "late"}}, 500, "late"),
     ],
 )

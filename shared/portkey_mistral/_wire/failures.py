@@ -63,13 +63,33 @@ _CLASSES: Mapping[int, type[APIStatusError]] = {
     _GUARDRAIL_DENIED: GuardrailDeniedError,
 }
 
+# Mistral, OpenAI, vLLM, llama.cpp and Ollama, by their codes and their words.
 _TOO_LONG = re.compile(
-    r"too large for model with|maximum context length|context_length_exceeded", re.IGNORECASE
+    r"context_length_exceeded|exceed_context_size|too large for model with|maximum (context|model) length"
+    r"|context length is only|exceeds? the (available )?context (size|length)",
+    re.IGNORECASE,
 )
 # Mistral's code for an argument that does not suit the model is also that of a prompt that is too long. Under
-# it a mention of the prompt's tokens is enough, so that a changed wording is still understood.
+# it a mention of length is enough, so that a changed wording is still understood.
 _ARGUMENT = "3051"
-_OF_LENGTH = re.compile(r"prompt\b.*\btokens?\b|context (length|window|size)", re.IGNORECASE)
+_OF_LENGTH = re.compile(r"\btokens?\b|\bcontext\b|\blength\b|\btoo (long|large)\b", re.IGNORECASE)
+
+# The status that comes with a code, for errors that come with a good one.
+_STATUS_OF_CODE: Mapping[str, int] = {
+    "1300": 429,
+    "1500": 400,
+    "1910": 403,
+    "1920": 403,
+    _ARGUMENT: 400,
+    "3210": 400,
+    "3230": 400,
+    "3240": 400,
+    "3280": 400,
+    "3310": 400,
+    "3505": 429,
+    "context_length_exceeded": 400,
+    "rate_limit_exceeded": 429,
+}
 
 # What to do, by Mistral's own error code.
 _BY_CODE: Mapping[str, str] = {
@@ -171,7 +191,7 @@ def status_error(
 def _is_too_long(complaint: _Complaint) -> bool:
     if complaint.code == _ARGUMENT and _OF_LENGTH.search(complaint.message):
         return True
-    return _TOO_LONG.search(f"{complaint.message} {complaint.code}") is not None
+    return _TOO_LONG.search(f"{complaint.message} {complaint.code} {complaint.type}") is not None
 
 
 def _class(status: int, complaint: _Complaint, *, own: bool) -> type[APIStatusError]:
@@ -179,7 +199,7 @@ def _class(status: int, complaint: _Complaint, *, own: bool) -> type[APIStatusEr
         return _CLASSES[status]
     if own:
         return GatewayError
-    if status == 400 and _is_too_long(complaint):
+    if 400 <= status < 500 and _is_too_long(complaint):
         return ContextWindowExceededError
     if status >= 500:
         return InternalServerError
@@ -354,7 +374,8 @@ def _named_status(content: Any) -> int:
     named = (
         str(place.get(name)) for place in where for name in ("raw_status_code", "status", "code")
     )
-    return next((int(value) for value in named if re.fullmatch(r"[45]\d\d", value)), 500)
+    told = (int(v) if re.fullmatch(r"[45]\d\d", v) else _STATUS_OF_CODE.get(v) for v in named)
+    return next((status for status in told if status is not None), 500)
 
 
 # --- headers ----------------------------------------------------------------------------------------
