@@ -50,7 +50,7 @@ class EventWriter:
         for name, pieces in (delta.logprobs or {}).items():
             self._logprobs.setdefault(name, []).extend(pieces or ())
         for block in self._writer.blocks(delta):
-            yield from self._piece(block.pop("index"), block)
+            yield from self._piece(block.pop("index"), _told(block))
 
     def end(self, info: CallInfo) -> Iterator[Event]:
         """Write the events that close the blocks and the answer."""
@@ -75,6 +75,11 @@ class EventWriter:
         if piece.get(member):
             delta = {"type": word, member: piece[member]}
             yield {"event": "content-block-delta", "index": place, "delta": delta}
+
+
+def _told(block: Block) -> Block:
+    """Wrap what LangChain's core knows as a block but not in events, where it would drop it."""
+    return {"type": "non_standard", "value": block} if block["type"] == "refusal" else block
 
 
 def _grow(block: Block, piece: Block, member: str) -> None:

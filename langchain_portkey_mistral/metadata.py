@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+from langchain_core.messages.ai import UsageMetadata
 
 from portkey_mistral.responses import AttemptRecord, CallInfo, Usage
+
+if TYPE_CHECKING:
+    from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails
 
 __all__ = [
     "PROVIDER",
@@ -34,10 +37,12 @@ def usage_metadata(usage: Usage) -> UsageMetadata:
         output_tokens=usage.completion_tokens,
         total_tokens=usage.total_tokens,
     )
-    if usage.cached_tokens is not None:
-        metadata["input_token_details"] = InputTokenDetails(cache_read=usage.cached_tokens)
-    if usage.reasoning_tokens is not None:
-        metadata["output_token_details"] = OutputTokenDetails(reasoning=usage.reasoning_tokens)
+    read = known(cache_read=usage.cached_tokens, audio=usage.prompt_audio_tokens)
+    written = known(reasoning=usage.reasoning_tokens, audio=usage.completion_audio_tokens)
+    if read:
+        metadata["input_token_details"] = cast("InputTokenDetails", read)
+    if written:
+        metadata["output_token_details"] = cast("OutputTokenDetails", written)
     return metadata
 
 

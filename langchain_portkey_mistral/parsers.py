@@ -11,6 +11,7 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+from langchain_core import exceptions as langchain_exceptions
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.output_parsers import (
@@ -32,6 +33,9 @@ __all__ = [
 ]
 
 _CUT = ("length", "model_length")
+
+# From langchain-core 1.7.5 on.
+_ModelRefusalError = getattr(langchain_exceptions, "ModelRefusalError", None)
 
 
 class TruncatedAnswerError(OutputParserException):
@@ -62,6 +66,7 @@ class JsonParser(_Streamed, JsonOutputParser):
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         """Parse; see LangChain's parser. Raises `TruncatedAnswerError` for an answer that was cut."""
+        _tell_refusal(result)
         _refuse_cut(result, [result[0].text])
         return super().parse_result(result, partial=partial and not _is_whole(result))
 
@@ -71,6 +76,7 @@ class PydanticParser(_Streamed, PydanticOutputParser[TBaseModel]):
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         """Parse; see LangChain's parser. Raises `TruncatedAnswerError` for an answer that was cut."""
+        _tell_refusal(result)
         _refuse_cut(result, [result[0].text])
         return super().parse_result(result, partial=partial and not _is_whole(result))
 
@@ -80,6 +86,7 @@ class JsonToolParser(_Streamed, JsonOutputKeyToolsParser):
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         """Parse; see LangChain's parser. Raises `OutputParserException` for a call that is not whole."""
+        _tell_refusal(result)
         partial = partial and not _is_whole(result)
         _refuse_bad_calls(result, partial=partial)
         return super().parse_result(result, partial=partial)
@@ -90,9 +97,23 @@ class PydanticToolParser(_Streamed, PydanticToolsParser):
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         """Parse; see LangChain's parser. Raises `OutputParserException` for a call that is not whole."""
+        _tell_refusal(result)
         partial = partial and not _is_whole(result)
         _refuse_bad_calls(result, partial=partial)
         return super().parse_result(result, partial=partial)
+
+
+def _tell_refusal(result: list[Generation]) -> None:
+    """Raise for a model that refused, by LangChain's own error where it has one."""
+    message = _message(result)
+    if message is None or isinstance(message.content, str):
+        return
+    for block in message.content_blocks:
+        match block.get("value", block):
+            case {"type": "refusal"} as refusal if _ModelRefusalError is not None:
+                raise _ModelRefusalError.from_refusal(refusal, raw_message=message)
+            case {"type": "refusal", "refusal": str(text)}:
+                raise OutputParserException(f"The model refused: {text}", llm_output=text)
 
 
 def _refuse_bad_calls(result: list[Generation], *, partial: bool) -> None:

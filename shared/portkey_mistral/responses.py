@@ -42,6 +42,8 @@ class Usage:
     prompt_audio_seconds: int | None = None
     service_tier: str | None = None
     estimated: bool = False
+    prompt_audio_tokens: int | None = None
+    completion_audio_tokens: int | None = None
 
     def __add__(self, other: Usage) -> Usage:
         """Sum two calls; a detail that neither reports stays unknown."""
@@ -58,6 +60,8 @@ class Usage:
             both(self.prompt_audio_seconds, other.prompt_audio_seconds),
             self.service_tier or other.service_tier,
             self.estimated or other.estimated,
+            both(self.prompt_audio_tokens, other.prompt_audio_tokens),
+            both(self.completion_audio_tokens, other.completion_audio_tokens),
         )
 
 

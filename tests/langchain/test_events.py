@@ -197,6 +197,18 @@ def test_several_citations_of_one_text_are_kept() -> None:
         assert [each["extras"]["reference_ids"] for each in block["annotations"]] == [[1], [2]]
 
 
+def test_a_refusal_is_kept() -> None:
+    deltas = [{"refusal": "I would "}, {"refusal": "rather not."}]
+    refusal = {"type": "refusal", "refusal": "I would rather not."}
+    first, *rest = model(ChatPortkeyMistral, deltas).stream("go")
+    assert (first + rest).content_blocks[0]["type"] == "refusal"
+    # LangChain's core knows no refusal among events.
+    events = model(ChatPortkeyMistral, deltas).stream_events("go", version="v3")
+    assert_valid_event_stream(list(events))
+    (block,) = events.output.content_blocks
+    assert (block["type"], block["value"]) == ("non_standard", refusal)
+
+
 def test_a_call_that_cannot_be_read_is_kept_with_what_is_wrong() -> None:
     deltas = [{"tool_calls": [call(0, '{"city": ', "WcG8xhSs1", "weather")]}]
     message = model(ChatPortkeyMistral, deltas).stream_events("go", version="v3").output

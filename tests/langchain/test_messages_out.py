@@ -143,6 +143,14 @@ def test_usage_comes_with_its_details() -> None:
     assert message.response_metadata["service_tier"] == "auto"
 
 
+def test_audio_is_counted_among_the_details() -> None:
+    usage = Usage(10, 5, 15, cached_tokens=4, prompt_audio_tokens=3, completion_audio_tokens=1)
+    metadata = answer("hi", usage=usage).usage_metadata
+    assert metadata is not None
+    assert metadata["input_token_details"] == {"cache_read": 4, "audio": 3}
+    assert metadata["output_token_details"] == {"audio": 1}
+
+
 def test_a_detail_that_nobody_reported_is_not_invented() -> None:
     assert answer("hi", usage=Usage(10, 5, 15)).usage_metadata == {
         "input_tokens": 10,

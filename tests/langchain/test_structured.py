@@ -14,7 +14,7 @@ from pydantic.v1 import BaseModel as OldBaseModel
 from langchain_portkey_mistral import ChatPortkeyMistral, TruncatedAnswerError
 from portkey_mistral.exceptions import InvalidRequestError, StreamInterruptedError
 from portkey_mistral.sandbox import Fault, Sandbox
-from scripted import answer, call, network, stream
+from scripted import answer, answers, call, network, stream
 
 
 class Joke(BaseModel):
@@ -417,14 +417,22 @@ async def test_a_model_that_does_not_stream_gives_its_one_value(
     assert await gather(structured, asynchronous=asynchronous) == [expected]
 
 
+REFUSED = {"message": {"role": "assistant", "content": None, "refusal": "I would rather not."}}
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
 @pytest.mark.parametrize("schema", [Joke, JSON_SCHEMA], ids=["class", "mapping"])
-def test_a_refusal_of_an_openai_target_is_an_error(schema: Any) -> None:
-    refusal = {"type": "refusal", "refusal": "I would rather not."}
-    model, _ = chat(answer([refusal]))
+def test_a_refusal_of_an_openai_target_is_an_error(
+    schema: Any, method: Any, streamed: bool
+) -> None:
+    pieces = [{"refusal": "I would "}, {"refusal": "rather not."}]
+    model, _ = chat(stream(*pieces) if streamed else answers(REFUSED | {"finish_reason": "stop"}))
     # From langchain-core 1.7.5 it is LangChain's own ModelRefusalError.
     expected = getattr(lc, "ModelRefusalError", OutputParserException)
+    structured = model.with_structured_output(schema, method=method)
     with pytest.raises(expected):
-        model.with_structured_output(schema, method="json_schema").invoke("go")
+        _ = list(structured.stream("go")) if streamed else structured.invoke("go")
 
 
 def test_whole_json_that_was_cut_in_the_space_after_it_is_whole() -> None:

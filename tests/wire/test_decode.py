@@ -84,6 +84,14 @@ def test_thinking_of_other_servers_and_unknown_members_are_kept():
     assert message.extra == {"audio": 1}
 
 
+def test_a_refusal_beside_the_content_is_kept():
+    refused = UnknownPart({"type": "refusal", "refusal": "No."})
+    assert decode_chat(body({"content": None, "refusal": "No."})).message.content == (refused,)
+    said = decode_chat(body({"content": "a", "refusal": "No."})).message
+    assert said.content == (TextPart("a"), refused)
+    assert decode_chat(body({"content": "a", "refusal": None})).message.content == "a"
+
+
 def test_messages_of_tools_that_ran_at_mistral():
     said = [
         {

@@ -11,7 +11,7 @@ from portkey_mistral._wire.stream import (
     StreamDecoder,
     deltas_of_answer,
 )
-from portkey_mistral.messages import ReferencePart, TextPart, ThinkingPart, ToolCall
+from portkey_mistral.messages import ReferencePart, TextPart, ThinkingPart, ToolCall, UnknownPart
 from portkey_mistral.responses import Usage
 
 DONE = b"data: [DONE]\n\n"
@@ -126,6 +126,8 @@ def test_usage_null_is_none():
         ({"num_cached_tokens": 2}, {"cached_tokens": 2}),
         ({"completion_tokens_details": {"reasoning_tokens": 1}}, {"reasoning_tokens": 1}),
         ({"prompt_audio_seconds": 4}, {"prompt_audio_seconds": 4}),
+        ({"prompt_tokens_details": {"audio_tokens": 2}}, {"prompt_audio_tokens": 2}),
+        ({"completion_tokens_details": {"audio_tokens": 1}}, {"completion_audio_tokens": 1}),
         ({"prompt_audio_seconds": {}}, {}),
         ({"service_tier": "priority"}, {"service_tier": "priority"}),
     ],
@@ -266,6 +268,24 @@ def test_thinking_beside_the_content_as_other_servers_send_it(name):
     assert whole.message.content == (ThinkingPart("hm"), TextPart("so"))
 
 
+def test_a_refusal_in_pieces_is_given_whole_with_the_finish():
+    first = event(choice(role="assistant", content="", refusal=None))
+    pieces = [event(choice(refusal=text)) for text in ("I ", "can't.")]
+    deltas, whole = decode(first, *pieces, event(choice(finish="stop")), DONE)
+    refused = UnknownPart({"type": "refusal", "refusal": "I can't."})
+    assert [delta.parts for delta in deltas] == [(), (), (), (refused,)]
+    assert whole.message.content == (refused,)
+
+
+def test_a_refusal_after_text_stands_behind_it():
+    events = [event(choice(content="Well.")), event(choice(refusal="No."))]
+    whole = answer(*events, event(choice(content="", finish="stop")))
+    assert whole.message.content == (
+        TextPart("Well."),
+        UnknownPart({"type": "refusal", "refusal": "No."}),
+    )
+
+
 def test_several_choices():
     deltas, whole = decode(
         event(choice(0, content="a"), choice(1, content="x")),
@@ -295,6 +315,7 @@ def test_logprobs_are_joined():
         event(choice(content=[{"type": "thinking", "thinking": []}])),
         event(choice(tool_calls=[fragment("aaaaaaaaa", "f")])),
         event(choice(content="", finish="stop")),
+        event(choice(refusal="No.")),
     ],
 )
 def test_the_commit_point_is_the_first_content(first):

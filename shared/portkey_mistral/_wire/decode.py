@@ -13,7 +13,7 @@ from typing import Any
 from portkey_mistral._wire.faults import MalformedAnswer
 from portkey_mistral._wire.fragments import arguments_text
 from portkey_mistral._wire.ids import known_id, short_id
-from portkey_mistral._wire.parts import decode_content
+from portkey_mistral._wire.parts import decode_content, refusal, refusal_in
 from portkey_mistral._wire.usage import decode_usage
 from portkey_mistral.messages import Content, Message, TextPart, ThinkingPart, ToolCall
 from portkey_mistral.requests import EmbeddingDtype
@@ -99,6 +99,8 @@ def _one_message(raw: object, at: int, seed: str) -> Message:
     thought = message.get("reasoning_content") or message.get("reasoning")
     if isinstance(thought, str) and thought:
         content = _joined([(ThinkingPart(thought),), content])
+    if (refused := refusal_in(message)) is not None:
+        content = _joined([content, (refusal(refused),)])
     return Message(
         "assistant",
         content,

@@ -19,7 +19,7 @@ from portkey_mistral.messages import (
     UnknownPart,
 )
 
-__all__ = ["decode_content", "decode_part", "encode_content"]
+__all__ = ["decode_content", "decode_part", "encode_content", "refusal", "refusal_in"]
 
 
 def encode_content(content: Content) -> str | list[dict[str, Any]]:
@@ -36,6 +36,9 @@ def _encode_part(part: Part) -> dict[str, Any]:
             return _encode_thinking(part)
         case ReferencePart(ids):
             return {"type": "reference", "reference_ids": list(ids)}
+        case UnknownPart({"type": "refusal", "refusal": str(text)}):
+            # Mistral knows no refusals: it is told what was said.
+            return {"type": "text", "text": text}
         case UnknownPart(raw):
             return dict(raw)
         case _:
@@ -68,6 +71,17 @@ def _encode_thinking(part: ThinkingPart) -> dict[str, Any]:
 
 def _given(**members: Any) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
+
+
+def refusal(text: str) -> UnknownPart:
+    """Make the part of a refusal, as OpenAI writes it among parts."""
+    return UnknownPart({"type": "refusal", "refusal": text})
+
+
+def refusal_in(message: Mapping[str, Any]) -> str | None:
+    """Return what an OpenAI target said beside the content of a message or delta when it refused; or None."""
+    told = message.get("refusal")
+    return told if isinstance(told, str) and told else None
 
 
 def decode_content(value: object) -> Content:

@@ -18,7 +18,7 @@ from portkey_mistral._wire.faults import (
 )
 from portkey_mistral._wire.fragments import Fragments
 from portkey_mistral._wire.json import loads
-from portkey_mistral._wire.parts import decode_content
+from portkey_mistral._wire.parts import decode_content, refusal, refusal_in
 from portkey_mistral._wire.sse import SSEDecoder
 from portkey_mistral._wire.usage import decode_usage
 from portkey_mistral.messages import Content, Part, TextPart, ThinkingPart, text_of
@@ -47,6 +47,7 @@ class StreamDecoder:
     __slots__ = (
         "_finished",
         "_fragments",
+        "_refusals",
         "_reported",
         "_secrets",
         "_sse",
@@ -62,6 +63,7 @@ class StreamDecoder:
         self._started: set[int] = set()
         self._finished: set[int] = set()
         self._fragments: dict[int, Fragments] = {}
+        self._refusals: dict[int, str] = {}
         self._usage: Usage | None = None
         self._reported = False
         self.committed = False
@@ -190,7 +192,10 @@ class StreamDecoder:
         calls: tuple[ToolCallDelta, ...] = ()
         if raw.get("tool_calls"):
             calls = self._fragments.setdefault(index, Fragments()).add(raw["tool_calls"])
-        if text or parts or calls:
+        if (refused := refusal_in(raw)) is not None:
+            # Given whole, with the finish: what was refused is no text to be shown as it comes.
+            self._refusals[index] = self._refusals.get(index, "") + refused
+        if text or parts or calls or refused:
             self.committed = True
         return Delta(
             choice=index,
@@ -207,6 +212,9 @@ class StreamDecoder:
         self._finished.add(delta.choice)
         self.committed = True
         delta.finish_reason = reason
+        if delta.choice in self._refusals:
+            said = delta.parts or _parts(delta.text)
+            delta.parts = (*said, refusal(self._refusals[delta.choice]))
         if delta.choice in self._fragments:
             seed = f"{delta.id}:{delta.choice}"
             delta.tool_calls += self._fragments[delta.choice].finish(seed)

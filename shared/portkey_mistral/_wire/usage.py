@@ -31,6 +31,8 @@ def decode_usage(raw: object, *, service_tier: str | None = None) -> Usage | Non
         cached_tokens=cached,
         reasoning_tokens=_detail(raw, "completion_tokens_details", "reasoning_tokens"),
         prompt_audio_seconds=_count(raw.get("prompt_audio_seconds")),
+        prompt_audio_tokens=_detail(raw, "prompt_tokens_details", "audio_tokens"),
+        completion_audio_tokens=_detail(raw, "completion_tokens_details", "audio_tokens"),
         service_tier=tier if isinstance(tier, str) else None,
     )
 
