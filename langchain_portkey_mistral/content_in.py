@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from pydantic_core import to_json
+
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.messages import (
     AudioPart,
@@ -342,11 +344,30 @@ def _reasoning(block: Block) -> Parts:
     )
 
 
+def _bedrock_reasoning(block: Block) -> Parts:
+    match block.get("reasoning_content"):
+        case {"text": str(text)}:
+            return _thought(text, signature=None)
+    return ()
+
+
 def _thought(
     text: str, *, signature: str | None, references: Iterable[Block] = (), closed: bool = True
 ) -> Parts:
     kept = tuple(references)
     return (ThinkingPart(text, closed, signature, kept),) if text or kept else ()
+
+
+def _json(block: Block) -> Parts:
+    """What a tool gave as data goes as its text."""
+    return (TextPart(to_json(block.get("json")).decode()),)
+
+
+def _search_result(block: Block) -> Parts:
+    """Anthropic's search result: where it is from, and what it says."""
+    source = " - ".join(str(block[key]) for key in ("title", "source") if block.get(key))
+    heading = (TextPart(f"[{source}]\n"),) if source else ()
+    return heading + to_parts(block.get("content") or (), "content")
 
 
 def _non_standard(block: Block) -> Parts:
@@ -375,8 +396,12 @@ _READERS: Mapping[str, Callable[[Block], Parts]] = {
     "document_url": _document_url,
     "thinking": _thinking,
     "reasoning": _reasoning,
-    # Encrypted for Anthropic: nobody else can read it.
+    "reasoning_content": _bedrock_reasoning,
+    # Encrypted for Anthropic and Google: nobody else can read it.
     "redacted_thinking": _nothing,
+    "function_call_signature": _nothing,
+    "json": _json,
+    "search_result": _search_result,
     "cache_point": _nothing,
     "non_standard": _non_standard,
 }

@@ -117,12 +117,18 @@ def _is_tool_result(block: str | Block) -> bool:
 
 
 def _assistant(message: AIMessage, where: str) -> Message:
-    calls = _tool_calls(message)
     content = _spoken(message, where)
+    try:
+        calls = _tool_calls(message)
+        calls += tuple(_calls_in_content(message, {call.id for call in calls}))
+    except TypeError as error:
+        raise InvalidRequestError(
+            f"{where}: arguments of a tool call are no JSON: {error}."
+        ) from None
     return Message(
         "assistant",
         content,
-        tool_calls=(*calls, *_calls_in_content(message, {call.id for call in calls})),
+        tool_calls=calls,
         name=message.name,
         prefix=bool(message.additional_kwargs.get("prefix", False)),
     )
@@ -140,18 +146,31 @@ def _tool_calls(message: AIMessage) -> tuple[ToolCall, ...]:
 
 def _spoken(message: AIMessage, where: str) -> Content:
     """What was said, without the blocks that only repeat `tool_calls`."""
-    thought = message.additional_kwargs.get("reasoning_content")
-    if isinstance(message.content, str) and not thought:
+    thought = _thought_beside(message.additional_kwargs)
+    refused = message.additional_kwargs.get("refusal")
+    if isinstance(message.content, str) and not (thought or refused):
         return message.content
-    blocks = [message.content] if isinstance(message.content, str) else message.content
+    blocks = [message.content] if isinstance(message.content, str) else [*message.content]
+    if refused:
+        blocks.append(str(refused))
     own = [block for block in blocks if isinstance(block, str) or block.get("type") not in _CALLS]
     parts = to_parts(own, f"{where}.content")
     if thought and not any(isinstance(part, ThinkingPart) for part in parts):
-        parts = (ThinkingPart(str(thought)), *parts)
+        parts = (ThinkingPart(thought), *parts)
     provider = message.response_metadata.get("model_provider")
     return (
         parts if provider in _MISTRAL else tuple(_foreign(part, provider, where) for part in parts)
     )
+
+
+def _thought_beside(extra: Mapping[str, Any]) -> str:
+    """Find the thinking that other integrations keep beside the content: as text, or as OpenAI's summaries."""
+    match extra.get("reasoning_content") or extra.get("reasoning"):
+        case str(text):
+            return text
+        case {"summary": list(summaries)}:
+            return "\n".join(str(summary.get("text", "")) for summary in summaries)
+    return ""
 
 
 # What the answers of this package and of LangChain's own Mistral package are marked with.

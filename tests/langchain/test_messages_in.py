@@ -74,6 +74,12 @@ def test_what_mistral_cannot_be_told_is_named_with_its_place(name: str) -> None:
     assert str(caught.value).startswith("messages[1].content[1]")
 
 
+def test_arguments_that_are_no_json_are_named_with_their_place() -> None:
+    call = {"name": "f", "args": {"when": {1, 2}}, "id": "1"}
+    with pytest.raises(InvalidRequestError, match=r"messages\[1\]: arguments of a tool call"):
+        to_messages([HumanMessage("go"), AIMessage("", tool_calls=[call])])
+
+
 TURNS: dict[str, tuple[BaseMessage, list[Message]]] = {
     "system": (SystemMessage("be kind"), [Message.system("be kind")]),
     "human": (HumanMessage("hi"), [Message.user("hi")]),
@@ -138,6 +144,24 @@ TURNS: dict[str, tuple[BaseMessage, list[Message]]] = {
     "reasoning beside the content": (
         AIMessage("4", additional_kwargs={"reasoning_content": "2+2"}),
         [Message.assistant((ThinkingPart("2+2"), TextPart("4")))],
+    ),
+    "reasoning beside the content, under another name": (
+        AIMessage("4", additional_kwargs={"reasoning": "2+2"}),
+        [Message.assistant((ThinkingPart("2+2"), TextPart("4")))],
+    ),
+    "openai summaries beside the content": (
+        AIMessage(
+            "4", additional_kwargs={"reasoning": {"id": "rs_1", "summary": [{"text": "2+2"}]}}
+        ),
+        [Message.assistant((ThinkingPart("2+2"), TextPart("4")))],
+    ),
+    "openai reasoning without a summary": (
+        AIMessage("4", additional_kwargs={"reasoning": {"id": "rs_1", "summary": []}}),
+        [Message.assistant("4")],
+    ),
+    "openai refusal beside the content": (
+        AIMessage("", additional_kwargs={"refusal": "No."}),
+        [Message.assistant((TextPart("No."),))],
     ),
     "anthropic tool results in a human message": (
         HumanMessage(

@@ -188,6 +188,26 @@ BLOCKS: dict[str, tuple[dict[str, Any] | str, tuple[Part, ...]]] = {
         (ThinkingPart("hm", references=({"type": "reference", "reference_ids": [1]},)),),
     ),
     "anthropic redacted thinking": ({"type": "redacted_thinking", "data": "x"}, ()),
+    "bedrock reasoning": (
+        {"type": "reasoning_content", "reasoning_content": {"text": "hm", "signature": "sig"}},
+        (ThinkingPart("hm"),),
+    ),
+    "bedrock redacted reasoning": (
+        {"type": "reasoning_content", "reasoning_content": {"redacted_content": "x"}},
+        (),
+    ),
+    "google signature of a call": ({"type": "function_call_signature", "signature": "x"}, ()),
+    # what tools give
+    "data": ({"type": "json", "json": {"a": "é"}}, (TextPart('{"a":"é"}'),)),
+    "anthropic search result": (
+        {
+            "type": "search_result",
+            "title": "A",
+            "source": WEB,
+            "content": [{"type": "text", "text": "hi"}],
+        },
+        (TextPart(f"[A - {WEB}]\n"), TextPart("hi")),
+    ),
     "mistral reference": (
         {"type": "reference", "reference_ids": [1, "b"]},
         (ReferencePart((1, "b")),),
