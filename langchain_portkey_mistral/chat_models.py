@@ -15,6 +15,7 @@ from langchain_core.runnables import Runnable
 from pydantic import BaseModel, Field, model_validator
 
 from langchain_portkey_mistral._version import DISTRIBUTION, __version__
+from langchain_portkey_mistral.bindings import bound
 from langchain_portkey_mistral.call_arguments import chat_request, to_options
 from langchain_portkey_mistral.errors import langchain_errors
 from langchain_portkey_mistral.events import Event, EventWriter
@@ -26,7 +27,6 @@ from langchain_portkey_mistral.streaming import ChunkWriter
 from langchain_portkey_mistral.structured import Method, Schema, structured
 from langchain_portkey_mistral.token_counts import count_message_tokens, token_ids
 from langchain_portkey_mistral.tools import ToolLike, tool_choice_value, tool_dicts
-from portkey_mistral.config import Config
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.generation import GENERATION_FIELDS, GenerationSettings
 from portkey_mistral.requests import ChatRequest
@@ -380,11 +380,10 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
         def bind(self, **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:
             """Return the model with arguments for every call, as with any runnable.
 
-            A `portkey_config` is read at once: it is checked, and a binding shows none of its keys.
+            A `portkey_config` is read at once: it is checked, and a binding shows none of its keys, nor the
+            values of headers.
             """
-            if kwargs.get("portkey_config") is not None:
-                kwargs["portkey_config"] = Config.parse(kwargs["portkey_config"])
-            return super().bind(**kwargs)
+            return bound(self, kwargs)
 
     def bind_tools(
         self,
@@ -413,14 +412,14 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
         """
         with langchain_errors():
             described = tool_dicts(tools, strict=strict)
-            bound = known(
+            asked = known(
                 # Mistral refuses an empty list of tools.
                 tools=described or None,
                 tool_choice=tool_choice_value(tool_choice, described),
                 parallel_tool_calls=parallel_tool_calls,
                 response_format=response_format,
             )
-        return self.bind(**bound, **kwargs)
+        return self.bind(**asked, **kwargs)
 
     def with_structured_output(
         self,

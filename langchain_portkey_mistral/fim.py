@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForLLMRun,
@@ -14,11 +14,12 @@ from langchain_core.callbacks import (
 from langchain_core.language_models import BaseLLM, LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ContextThreadPoolExecutor
 from pydantic import AliasChoices, Field, model_validator
 
 from langchain_portkey_mistral._version import DISTRIBUTION, __version__
+from langchain_portkey_mistral.bindings import bound
 from langchain_portkey_mistral.call_arguments import refuse_unknown
 from langchain_portkey_mistral.errors import langchain_errors
 from langchain_portkey_mistral.identity import identity
@@ -184,6 +185,12 @@ class PortkeyMistralFIM(ConnectionSettings, BaseLLM):
         if self.custom_get_token_ids is not None:
             return self.custom_get_token_ids(text)
         return token_ids(text)
+
+    if not TYPE_CHECKING:  # the type that LangChain gives a binding is its own
+
+        def bind(self, **kwargs: Any) -> Runnable[LanguageModelInput, str]:
+            """Return the model with arguments for every call; see `ChatPortkeyMistral.bind`."""
+            return bound(self, kwargs)
 
     # --- the public ways in, where a call's own arguments turn into a copy ---
 

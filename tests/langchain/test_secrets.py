@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumpd, dumps
 from langchain_core.messages import HumanMessage
+from langchain_core.runnables import RunnableBinding
 
 from langchain_portkey_mistral import (
     ChatPortkeyMistral,
@@ -132,6 +134,38 @@ def test_tracers_see_no_key_of_a_call(cls: type[Any], streamed: bool, bound: boo
     assert tracer.seen
     assert not [text for text in tracer.seen if SECRET in text]
     assert SECRET not in everything_about(caught.value)
+
+
+TOOL = {"name": "now", "description": "The time.", "parameters": {"type": "object"}}
+SAID: dict[str, Any] = {"portkey_config": CONFIG, "headers": {"x-secret": SECRET}}
+BINDINGS: dict[str, Callable[[ChatPortkeyMistral], Any]] = {
+    "bound": lambda model: model.bind(**SAID),
+    "bound to a binding": lambda model: model.bind(temperature=0).bind(**SAID),
+    "bound after tools": lambda model: model.bind_tools([TOOL]).bind(**SAID),
+    "bound with tools": lambda model: model.bind_tools([TOOL], **SAID),
+    "with another config": lambda model: model.bind(**SAID).with_config(tags=["a"]),
+}
+
+
+@pytest.mark.parametrize("name", BINDINGS)
+def test_no_form_of_a_binding_shows_a_key_and_the_call_has_it(name: str) -> None:
+    wire = network(answer("ok"), answer("ok"))
+    model = ChatPortkeyMistral(api_key="k", base_url="https://mistral.test", **wire.clients)
+    binding = BINDINGS[name](model)
+    assert isinstance(binding, RunnableBinding)
+    for shown in (repr(binding), str(binding), dumps(binding), repr(binding.model_dump())):
+        assert SECRET not in shown
+        assert "x-secret" in shown
+    for each in (binding, binding | (lambda message: message)):
+        assert each.invoke("go").text == "ok"
+    for request in wire.requests:
+        assert request.headers["x-secret"] == SECRET
+        assert request.headers["authorization"] == f"Bearer {SECRET}"
+
+
+def test_no_form_of_a_binding_of_the_fim_model_shows_a_key() -> None:
+    fim = PortkeyMistralFIM(base_url="sandbox:").bind(portkey_config=CONFIG)
+    assert SECRET not in repr(fim) + dumps(fim)
 
 
 def test_the_cache_key_holds_no_key_and_tells_configs_apart() -> None:
