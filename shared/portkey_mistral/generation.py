@@ -113,6 +113,8 @@ class GenerationSettings(BaseModel):
         )  # where pydantic keeps the fields; a fifth of the cost of getattr, thrice a call
         merged = {name: own[name] for name in GENERATION_FIELDS}
         merged |= {_CANONICAL.get(name, name): value for name, value in overrides.items()}
+        if merged["model"] is None:
+            merged["model"] = own["model"]
         merged["metadata"] = merged.pop("request_metadata", None)
         if merged["response_format"] is not None:
             merged["response_format"] = ResponseFormat.read(merged["response_format"])

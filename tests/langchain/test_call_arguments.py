@@ -86,6 +86,14 @@ def test_a_call_beats_the_object_and_none_unsets() -> None:
     assert (body["temperature"], body["model"], "max_tokens" in body) == (0.2, "other", False)
 
 
+def test_a_model_of_none_is_the_objects_own() -> None:
+    model, wire = chat(model="mistral-large-latest")
+    model.invoke("go", model=None)
+    model.bind(model=None).invoke("go")
+    assert [body["model"] for body in wire.bodies] == ["mistral-large-latest"] * 2
+    assert model._get_ls_params(model=None)["ls_model_name"] == "mistral-large-latest"
+
+
 @pytest.mark.parametrize(
     ("own", "said", "sent"),
     [
