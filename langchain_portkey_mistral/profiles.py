@@ -51,12 +51,16 @@ _STATUS: Mapping[Status, str] = {
 }
 
 
+# Of the others the catalog does not say it.
+_OPEN: Mapping[str, bool] = {"open": True, "premier": False}
+
+
 def _facts(info: ModelInfo) -> dict[str, Any]:
     return {
         "name": info.name,
         "status": _STATUS[info.status],
         "release_date": info.released.isoformat() if info.released else None,
-        "open_weights": info.family == "open",
+        "open_weights": _OPEN.get(info.family),
         "max_input_tokens": info.context_window,
         "max_output_tokens": info.max_output_tokens,
         "reasoning_effort_levels": list(info.reasoning_efforts) or None,

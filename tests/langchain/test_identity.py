@@ -83,6 +83,8 @@ def test_every_model_of_the_catalog_has_a_profile_that_langchain_knows() -> None
             assert chat.profile is not None
             assert chat.profile.get("max_input_tokens") == model.context_window
             assert chat.profile["structured_output"] is ("json" in model.capabilities)
+            weights = {"open": True, "premier": False}.get(model.family)
+            assert chat.profile.get("open_weights") is weights
         else:
             assert chat.profile is None
 
