@@ -18,7 +18,7 @@ import httpx
 from pydantic import SecretStr
 
 from portkey_mistral import models, residency
-from portkey_mistral._checks import check_request
+from portkey_mistral._checks import check_options, check_request
 from portkey_mistral._engine.outcomes import Attempt, Outcome, RequestFacts
 from portkey_mistral._engine.pacing import seconds_each
 from portkey_mistral._engine.plan import plan
@@ -154,6 +154,7 @@ def _ask(
     stream: bool,
 ) -> _Asked:
     options = options or CallOptions()
+    check_options(options)
     return _Asked(
         settings,
         options,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.models import find
 from portkey_mistral.requests import (
+    CallOptions,
     ChatRequest,
     EmbeddingRequest,
     ModerationRequest,
@@ -14,7 +15,7 @@ from portkey_mistral.requests import (
 )
 from portkey_mistral.tokens import exact_counter
 
-__all__ = ["check_request", "check_text"]
+__all__ = ["check_options", "check_request", "check_text"]
 
 _LONGEST_TEXT = 8192  # tokens, of every model there is
 
@@ -61,3 +62,56 @@ def check_text(text: object, index: int, model: str) -> None:
             f"inputs[{index}] has {tokens} tokens, but {model} takes at most {limit} a text. "
             "Split the text into smaller chunks."
         )
+
+
+def check_options(options: CallOptions) -> None:
+    """Raise `InvalidRequestError` for what was said for one call and is of no use.
+
+    The settings of the same names are checked when an object is made.
+    """
+    for name, (fits, wanted) in _OPTIONS.items():
+        value = getattr(options, name)
+        if value is not None and not fits(value):
+            # The value itself may be a key.
+            raise InvalidRequestError(f"{name} must be {wanted}, got {type(value).__name__}.")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_switch(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, Sequence) and not _is_text(value) and all(map(_is_text, value))
+
+
+def _are_pairs(value: object) -> bool:
+    return isinstance(value, Mapping) and all(map(_is_text, [*value, *value.values()]))
+
+
+def _are_headers(value: object) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and _are_pairs(value)
+        and all(text.isascii() and text.isprintable() for text in [*value, *value.values()])
+    )
+
+
+def _is_time(value: object) -> bool:
+    if isinstance(value, int | float):
+        return not isinstance(value, bool) and value > 0
+    return hasattr(value, "connect")  # httpx.Timeout
+
+
+_OPTIONS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "trace_id": (_is_text, "text"),
+    "portkey_metadata": (_are_pairs, "a mapping of text to text"),
+    "cache_namespace": (_is_text, "text"),
+    "cache_force_refresh": (_is_switch, "True or False"),
+    "forward_headers": (_are_names, "a list of header names"),
+    "headers": (_are_headers, "a mapping of names to printable ASCII text"),
+    "timeout": (_is_time, "seconds above 0, or an httpx.Timeout"),
+}

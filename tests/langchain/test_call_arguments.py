@@ -10,6 +10,7 @@ from langchain_core.messages import HumanMessage
 
 from langchain_portkey_mistral import ChatPortkeyMistral
 from portkey_mistral.exceptions import ConfigurationError, InvalidRequestError
+from portkey_mistral.sandbox import Sandbox
 from scripted import MODEL, answer, network
 
 # Every model field, a value for it, and what has to be sent.
@@ -220,3 +221,46 @@ def test_headers_of_the_object_and_of_a_call_are_sent() -> None:
     sent = [(request.headers["x-team"], request.headers["x-env"]) for request in wire.requests]
     assert sent == [("b", "test"), ("c", "test")]
     assert all("portkey-mistral" in request.headers["user-agent"] for request in wire.requests)
+
+
+USELESS: dict[str, dict[str, Any]] = {
+    "timeout as text": {"timeout": "soon"},
+    "timeout of nothing": {"timeout": 0},
+    "negative timeout": {"timeout": -1},
+    "timeout as a switch": {"timeout": True},
+    "trace id": {"trace_id": 5},
+    "metadata as a list": {"portkey_metadata": ["a"]},
+    "metadata of numbers": {"portkey_metadata": {"a": 1}},
+    "headers of numbers": {"headers": {"x-a": 1}},
+    "headers of two lines": {"headers": {"x-a": "b\r\nx-c: d"}},
+    "headers beyond ASCII": {"headers": {"x-a": "é"}},
+    "refresh as text": {"cache_force_refresh": "no"},
+    "names as one text": {"forward_headers": "x-a"},
+    "namespace": {"cache_namespace": 3},
+}
+
+
+@pytest.mark.parametrize("where", ["direct", "sandbox", "gateway"])
+@pytest.mark.parametrize("name", USELESS)
+async def test_a_useless_option_of_one_call_is_named_before_anything_is_sent(
+    name: str, where: str, mistral_sandbox: Sandbox
+) -> None:
+    wire = network()
+    places: dict[str, dict[str, Any]] = {
+        "direct": {"api_key": "k", "base_url": "https://mistral.test", **wire.clients},
+        "sandbox": {"base_url": "sandbox:"},
+        "gateway": {
+            "gateway_url": "https://gateway.test/v1",
+            "provider": "mistral-ai",
+            "api_key": "k",
+            **wire.clients,
+        },
+    }
+    model = ChatPortkeyMistral(**places[where])
+    ((option, _),) = USELESS[name].items()
+    with pytest.raises(InvalidRequestError, match=f"{option} must be"):
+        model.invoke("go", **USELESS[name])
+    with pytest.raises(InvalidRequestError, match=f"{option} must be"):
+        _ = [chunk async for chunk in model.astream("go", **USELESS[name])]
+    assert not wire.requests
+    assert not mistral_sandbox.requests
