@@ -39,6 +39,19 @@ class TestStreamingChat(StandardChat, ChatModelIntegrationTests):
     extra: ClassVar = {"streaming": True}
 
 
+class TestV1Chat(StandardChat, ChatModelIntegrationTests):
+    """Content is standard blocks."""
+
+    extra: ClassVar = {"output_version": "v1"}
+
+
+class TestChatByJsonSchema(StandardChat, ChatModelIntegrationTests):
+    """Structured output by `response_format`, said explicitly; streamed, too."""
+
+    extra: ClassVar = {"streaming": True}
+    structured_output_kwargs: ClassVar = {"method": "json_schema"}
+
+
 class TestChatByFunctionCalling(StandardChat, ChatModelIntegrationTests):
     """Structured output by a forced call."""
 
