@@ -55,6 +55,26 @@ class ConfigurableChat(_Configurable):
         """Return it answering in a schema; see `ChatPortkeyMistral.with_structured_output`."""
         return self._then("with_structured_output", schema, **kwargs)
 
+    if not TYPE_CHECKING:  # LangChain types these two by the version that is asked for
+
+        def stream_events(
+            self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+        ) -> Any:
+            """Give the events of a run; see `BaseChatModel.stream_events`."""
+            if kwargs.get("version") != "v3":
+                return super().stream_events(input, config, **kwargs)
+            runnable, config = self._prepare(config)
+            return runnable.stream_events(input, config, **kwargs)
+
+        def astream_events(
+            self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+        ) -> Any:
+            """Give the events of a run; see `BaseChatModel.astream_events`."""
+            if kwargs.get("version") != "v3":
+                return super().astream_events(input, config, **kwargs)
+            runnable, config = self._prepare(config)
+            return runnable.astream_events(input, config, **kwargs)
+
     def _then(self, name: str, *args: Any, **kwargs: Any) -> ConfigurableChat:
         return self.model_copy(update={"steps": (*self.steps, (name, args, kwargs))})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from langchain_core.language_models import LanguageModelInput
@@ -151,7 +152,18 @@ def _output_parser(schema: Schema | None, method: Method) -> Runnable[Any, Any]:
 
 def _unless_tools_were_called(parser: Runnable[Any, Any]) -> Runnable[Any, Any]:
     """Parse an answer; one that calls tools instead gives None, and `include_raw` shows the calls."""
-    return RunnableLambda(lambda message: None if message.tool_calls else parser.invoke(message))
+    return RunnableLambda(_UnlessCalled(parser).parse)
+
+
+# Classes, because functions made within functions could not be pickled.
+
+
+@dataclass(frozen=True)
+class _UnlessCalled:
+    parser: Runnable[Any, Any]
+
+    def parse(self, message: AIMessage) -> Any:
+        return None if message.tool_calls else self.parser.invoke(message)
 
 
 def _with_raw(
@@ -161,28 +173,33 @@ def _with_raw(
 
     In a stream the message comes piece by piece, and the rest once it is whole.
     """
+    beside = _BesideRaw(parser)
+    return RunnableMap(raw=model) | RunnableGenerator(beside.parse, beside.aparse)
 
-    def parse(chunks: Iterator[dict[str, Any]]) -> Iterator[AddableDict]:
+
+@dataclass(frozen=True)
+class _BesideRaw:
+    parser: Runnable[Any, Any]
+
+    def parse(self, chunks: Iterator[dict[str, Any]]) -> Iterator[AddableDict]:
         messages = []
         for chunk in chunks:
             messages.append(chunk["raw"])
             yield AddableDict(chunk)
         try:
-            yield _parsed(parser.invoke(_joined(messages)))
+            yield _parsed(self.parser.invoke(_joined(messages)))
         except Exception as error:  # noqa: BLE001 - whatever is wrong is shown
             yield _parsed(None, error)
 
-    async def aparse(chunks: AsyncIterator[dict[str, Any]]) -> AsyncIterator[AddableDict]:
+    async def aparse(self, chunks: AsyncIterator[dict[str, Any]]) -> AsyncIterator[AddableDict]:
         messages = []
         async for chunk in chunks:
             messages.append(chunk["raw"])
             yield AddableDict(chunk)
         try:
-            yield _parsed(await parser.ainvoke(_joined(messages)))
+            yield _parsed(await self.parser.ainvoke(_joined(messages)))
         except Exception as error:  # noqa: BLE001 - whatever is wrong is shown
             yield _parsed(None, error)
-
-    return RunnableMap(raw=model) | RunnableGenerator(parse, aparse)
 
 
 def _joined(messages: list[Any]) -> Any:

@@ -161,3 +161,26 @@ def test_an_agent_runs_on_the_model_that_a_run_says(mistral_sandbox: Sandbox) ->
 def test_no_key_of_a_configurable_model_is_shown() -> None:
     chat = init_chat_model(api_key="sk-secret", configurable_fields="any")
     assert "sk-secret" not in repr(chat) + str(chat.config_specs) + chat.to_json().__repr__()
+
+
+@pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("version", ["v2", "v3"])
+async def test_events_are_those_of_the_model_that_the_run_asks_for(
+    mistral_sandbox: Sandbox, version: Any, asynchronous: bool
+) -> None:
+    chat = init_chat_model(base_url="sandbox:").bind_tools([weather])
+    config = run(model="mistral-large-latest")
+    if version == "v2":
+        seen = [event async for event in chat.astream_events("Hello!", config, version="v2")]
+        assert "on_chat_model_end" in {event["event"] for event in seen}
+    elif asynchronous:
+        output = await (await chat.astream_events("Hello!", config, version="v3")).output
+        assert output.response_metadata["model_name"] == "mistral-large-latest"
+    else:
+        output = chat.stream_events("Hello!", config, version="v3").output
+        assert output.response_metadata["model_name"] == "mistral-large-latest"
+    assert [exchange.body["model"] for exchange in mistral_sandbox.requests] == [
+        "mistral-large-latest"
+    ]
+    assert mistral_sandbox.requests[0].body["tools"]

@@ -164,6 +164,24 @@ def test_what_was_bound_goes_with_it(mistral_sandbox_url: str, how: str) -> None
     assert COPIES[how](bound).invoke("What time is it?").tool_calls
 
 
+PLACE = {"title": "Place", "type": "object", "properties": {"city": {"type": "string"}}}
+
+
+@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize(
+    "said",
+    [{"include_raw": True}, {"method": "function_calling"}, {"tools": [PLACE]}],
+    ids=["beside the message", "by a call", "beside tools"],
+)
+def test_structured_output_goes_with_it(
+    mistral_sandbox_url: str, how: str, said: dict[str, Any]
+) -> None:
+    schema = {**PLACE, "required": ["city"]}
+    structured = chat(mistral_sandbox_url).with_structured_output(schema, **said)
+    question = "Where is the Louvre? In Paris."
+    assert COPIES[how](structured).invoke(question).keys() == structured.invoke(question).keys()
+
+
 def test_a_spawned_process_gets_the_object_by_pickle(mistral_sandbox_url: str) -> None:
     model = chat(mistral_sandbox_url)
     assert model.invoke(SAID).text == "done"
