@@ -8,12 +8,15 @@ glued together on merging, so they stand on the last chunk only.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, cast
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.tool import ToolCallChunk
 from langchain_core.outputs import ChatGenerationChunk
+from langchain_core.utils.json import parse_partial_json
 
 from langchain_portkey_mistral.content_out import is_plain, said, to_block
 from langchain_portkey_mistral.metadata import (
@@ -43,6 +46,7 @@ class ChunkWriter:
     """Writes the chunks of one answer: `chunk` for each delta, `last` when the stream has ended."""
 
     __slots__ = (
+        "_arguments",
         "_blocks",
         "_created",
         "_finish",
@@ -59,6 +63,7 @@ class ChunkWriter:
         self._open: tuple[str, int] = ("", TEXT_INDEX)
         self._blocks = False
         self._tools: dict[int, int] = {}
+        self._arguments: dict[int, list[str]] = {}
         self._usage: Usage | None = None
         self._finish: str | None = None
         self._model: str | None = None
@@ -109,6 +114,7 @@ class ChunkWriter:
         )
         message = AIMessageChunk(
             content=[] if self._blocks else "",
+            tool_call_chunks=list(self._spoilers()),
             usage_metadata=usage_metadata(self._usage) if self._usage else None,
             response_metadata=metadata,
             chunk_position="last",
@@ -188,6 +194,7 @@ class ChunkWriter:
         index = self._tools.get(call.index)
         if index is None:
             index = self._tools[call.index] = self._take()
+        self._arguments.setdefault(index, []).append(call.arguments)
         return ToolCallChunk(
             type="tool_call_chunk",
             name=call.name or None,
@@ -195,3 +202,34 @@ class ChunkWriter:
             id=call.id or None,
             index=index,
         )
+
+    def _spoilers(self) -> Iterator[ToolCallChunk]:
+        """Keep the calls whose arguments were cut off from being completed by guessing, and then run."""
+        for index, pieces in self._arguments.items():
+            if spoiler := _spoiler("".join(pieces)):
+                yield ToolCallChunk(
+                    type="tool_call_chunk", name=None, args=spoiler, id=None, index=index
+                )
+
+
+# One of them closes what is not open, wherever the text breaks off: in an object, a list, a string, or
+# behind a backslash.
+_ENDINGS = ("", "]", "}", '"]', '"}', '""]', '""}')
+
+
+def _spoiler(arguments: str) -> str:
+    """Return what makes LangChain see that arguments are not JSON; it closes all that is open when merging."""
+    if not arguments.strip() or _read(json.loads, arguments) is not None:
+        return ""
+    return next(
+        ending
+        for ending in _ENDINGS
+        if not isinstance(_read(parse_partial_json, arguments + ending), dict)
+    )
+
+
+def _read(parse: Callable[..., Any], text: str) -> Any:
+    try:
+        return parse(text, strict=False)
+    except ValueError:
+        return None

@@ -47,9 +47,10 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-def model(*deltas: Mapping[str, Any], **fields: Any) -> ChatPortkeyMistral:
+def model(*deltas: Mapping[str, Any], finish: str = "stop", **fields: Any) -> ChatPortkeyMistral:
+    wire = network(stream(*deltas, finish=finish))
     return ChatPortkeyMistral(
-        api_key="k", base_url="https://mistral.test", **network(stream(*deltas)).clients, **fields
+        api_key="k", base_url="https://mistral.test", **wire.clients, **fields
     )
 
 
@@ -101,6 +102,39 @@ def test_pieces_of_a_call_are_pieces_until_the_last_chunk() -> None:
     unfinished = merged(chunks[:2])
     (_, piece) = unfinished.content_blocks
     assert (piece["type"], piece["args"]) == ("tool_call_chunk", '{"city":')
+
+
+WHOLE = '{"path": "/home/user", "flags": ["-r", "a\\\\b"], "deep": {"x": 1}}'
+
+
+@pytest.mark.parametrize("version", [None, "v0", "v1"])
+@pytest.mark.parametrize("length", range(1, len(WHOLE)))
+def test_a_call_that_was_cut_off_anywhere_is_no_call(length: int, version: str | None) -> None:
+    pieces = [
+        call(0, WHOLE[: length // 2], "WcG8xhSs1", "remove"),
+        call(0, WHOLE[length // 2 : length]),
+    ]
+    deltas = [{"tool_calls": [piece]} for piece in pieces]
+    first, *rest = model(*deltas, finish="length", output_version=version).stream("go")
+    message = first + rest
+    assert message.tool_calls == []
+    (invalid,) = message.invalid_tool_calls
+    assert (invalid["name"], invalid["id"]) == ("remove", "WcG8xhSs1")
+    assert invalid["args"].startswith(WHOLE[:length])
+    # In v1 LangChain leaves the pieces of a call that is none as they are.
+    kind = "tool_call_chunk" if version == "v1" else "invalid_tool_call"
+    assert [block["type"] for block in message.content_blocks] == [kind]
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_a_call_that_was_cut_off_is_not_run_by_a_model_that_streams_inside_invoke(
+    asynchronous: bool,
+) -> None:
+    deltas = [{"tool_calls": [call(0, '{"path": "/home', "WcG8xhSs1", "remove")]}]
+    chat = model(*deltas, finish="length", streaming=True)
+    message = await chat.ainvoke("go") if asynchronous else chat.invoke("go")
+    assert message.tool_calls == []
+    assert message.invalid_tool_calls[0]["name"] == "remove"
 
 
 @pytest.mark.parametrize("version", [None, "v0", "v1"])
