@@ -18,6 +18,7 @@ from langchain_portkey_mistral.tools import to_tool, to_tool_choice, tool_choice
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.generation import GenerationSettings
 from portkey_mistral.requests import CallOptions, ChatRequest, ToolChoice
+from portkey_mistral.tool_names import spell
 from portkey_mistral.validation import argument_names
 
 __all__ = ["OPTIONS", "chat_request", "refuse_unknown", "to_options"]
@@ -36,8 +37,11 @@ def chat_request(
     stop: Sequence[str] | None,
     model_kwargs: Mapping[str, Any],
     arguments: Mapping[str, Any],
-) -> ChatRequest:
+) -> tuple[ChatRequest, Mapping[str, str]]:
     """Build the request of one call; its own arguments come before the fields of the object.
+
+    Returns:
+        The request, and a map from names of tools on the wire to the caller's own, where they differ.
 
     Raises:
         InvalidRequestError: an unknown argument (with the nearest known one), an empty conversation, or a
@@ -53,13 +57,15 @@ def chat_request(
         said["stop"] = list(stop)
     known = settings.generation_fields(said)
     tools = tool_dicts(arguments.get("tools") or (), strict=arguments.get("strict"))
-    return ChatRequest(
+    spelled, names = spell([to_tool(tool) for tool in tools])
+    request = ChatRequest(
         messages=to_messages(messages),
-        tools=[to_tool(tool) for tool in tools],
+        tools=spelled,
         tool_choice=_tool_choice(arguments.get("tool_choice"), tools),
         extra={**model_kwargs, **(arguments.get("model_kwargs") or {})},
         **known,
     )
+    return request, {wire: own for wire, own in names.items() if wire != own}
 
 
 def _tool_choice(choice: Any, tools: Sequence[Mapping[str, Any]]) -> ToolChoice | None:

@@ -278,8 +278,8 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         with langchain_errors():
-            request = self._request(messages, stop, kwargs)
-            return to_chat_result(self.client.chat(request, to_options(kwargs)))
+            request, names = self._request(messages, stop, kwargs)
+            return to_chat_result(self.client.chat(request, to_options(kwargs)), names)
 
     @_signed
     async def _agenerate(
@@ -290,8 +290,8 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         with langchain_errors():
-            request = self._request(messages, stop, kwargs)
-            return to_chat_result(await self.client.achat(request, to_options(kwargs)))
+            request, names = self._request(messages, stop, kwargs)
+            return to_chat_result(await self.client.achat(request, to_options(kwargs)), names)
 
     # LangChain's core tells the callbacks of each chunk by itself, so `run_manager` is not used here.
     @_signed
@@ -303,8 +303,9 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         with langchain_errors():
-            request = _one_answer(self._request(messages, stop, kwargs))
-            writer = ChunkWriter()
+            request, names = self._request(messages, stop, kwargs)
+            _demand_one_answer(request)
+            writer = ChunkWriter(names)
             with self.client.stream(request, to_options(kwargs)) as deltas:
                 for delta in deltas:
                     if (chunk := writer.chunk(delta)) is not None:
@@ -320,8 +321,9 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         with langchain_errors():
-            request = _one_answer(self._request(messages, stop, kwargs))
-            writer = ChunkWriter()
+            request, names = self._request(messages, stop, kwargs)
+            _demand_one_answer(request)
+            writer = ChunkWriter(names)
             async with self.client.astream(request, to_options(kwargs)) as deltas:
                 async for delta in deltas:
                     if (chunk := writer.chunk(delta)) is not None:
@@ -337,8 +339,9 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[Event]:
         with langchain_errors():
-            request = _one_answer(self._request(messages, stop, kwargs))
-            writer = EventWriter()
+            request, names = self._request(messages, stop, kwargs)
+            _demand_one_answer(request)
+            writer = EventWriter(names)
             with self.client.stream(request, to_options(kwargs)) as deltas:
                 yield writer.begin(_message_id(run_manager))
                 for delta in deltas:
@@ -353,8 +356,9 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[Event]:
         with langchain_errors():
-            request = _one_answer(self._request(messages, stop, kwargs))
-            writer = EventWriter()
+            request, names = self._request(messages, stop, kwargs)
+            _demand_one_answer(request)
+            writer = EventWriter(names)
             async with self.client.astream(request, to_options(kwargs)) as deltas:
                 yield writer.begin(_message_id(run_manager))
                 async for delta in deltas:
@@ -368,7 +372,7 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
         messages: Sequence[BaseMessage],
         stop: Sequence[str] | None,
         arguments: Mapping[str, Any],
-    ) -> ChatRequest:
+    ) -> tuple[ChatRequest, Mapping[str, str]]:
         return chat_request(
             self, messages, stop=stop, model_kwargs=self.model_kwargs, arguments=arguments
         )
@@ -486,11 +490,10 @@ def _message_id(run: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | 
     return f"lc_run--{run.run_id}" if run else ""
 
 
-def _one_answer(request: ChatRequest) -> ChatRequest:
+def _demand_one_answer(request: ChatRequest) -> None:
     """LangChain's stream is one message, so the pieces of several answers would be mixed in it."""
     if (request.n or 1) > 1:
         raise InvalidRequestError(
             f"n={request.n} answers cannot be streamed: a stream of LangChain is one message. Use generate() "
             "without streaming, or stream with n=1."
         )
-    return request

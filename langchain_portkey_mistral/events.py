@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from langchain_portkey_mistral.messages_out import to_tool_calls
 from langchain_portkey_mistral.metadata import PROVIDER, known
-from langchain_portkey_mistral.streaming import ChunkWriter
+from langchain_portkey_mistral.streaming import NOTHING, ChunkWriter
 from portkey_mistral.messages import ToolCall
 from portkey_mistral.responses import CallInfo, Delta
 
@@ -33,8 +33,8 @@ class EventWriter:
 
     __slots__ = ("_blocks", "_logprobs", "_places", "_writer")
 
-    def __init__(self) -> None:
-        self._writer = ChunkWriter()
+    def __init__(self, names: Mapping[str, str] = NOTHING) -> None:
+        self._writer = ChunkWriter(names)
         # The protocol counts blocks from 0 in the order of their first piece.
         self._places: dict[int, int] = {}
         self._blocks: list[Block] = []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.messages import AIMessage, InvalidToolCall
@@ -24,8 +26,13 @@ from portkey_mistral.responses import ChatResponse, Choice
 __all__ = ["to_ai_message", "to_chat_result", "to_tool_calls"]
 
 
-def to_chat_result(response: ChatResponse) -> ChatResult:
-    """Map an answer; every choice becomes a generation. The usage, billed once, stands on the first."""
+def to_chat_result(response: ChatResponse, names: Mapping[str, str] | None = None) -> ChatResult:
+    """Map an answer; every choice becomes a generation. The usage, billed once, stands on the first.
+
+    `names` maps names of tools on the wire to the caller's own, where they differ.
+    """
+    if names:
+        response = _with_own_names(response, names)
     generations = [
         ChatGeneration(
             message=to_ai_message(choice, response, with_usage=position == 0),
@@ -35,6 +42,17 @@ def to_chat_result(response: ChatResponse) -> ChatResult:
     ]
     output = {"model_name": response.model, "token_usage": token_usage(response.usage)}
     return ChatResult(generations=generations, llm_output=output)
+
+
+def _with_own_names(response: ChatResponse, names: Mapping[str, str]) -> ChatResponse:
+    choices = []
+    for choice in response.choices:
+        calls = [
+            replace(call, name=names.get(call.name, call.name))
+            for call in choice.message.tool_calls
+        ]
+        choices.append(replace(choice, message=replace(choice.message, tool_calls=tuple(calls))))
+    return replace(response, choices=tuple(choices))
 
 
 def to_ai_message(choice: Choice, response: ChatResponse, *, with_usage: bool = True) -> AIMessage:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -27,8 +26,6 @@ def function_of(schema: Schema | None, *, strict: bool | None = None) -> dict[st
     named = _recursive(schema) or _named(schema)
     function = convert_to_openai_function(named, strict=strict)
     function.setdefault("parameters", dict(_ANY_OBJECT))
-    # A title may be any text; the name of a function may not.
-    function["name"] = re.sub(r"[^a-zA-Z0-9_-]", "_", function["name"])[:64]
     return function
 
 

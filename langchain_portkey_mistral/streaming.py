@@ -9,7 +9,7 @@ glued together on merging, so they stand on the last chunk only.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -31,8 +31,9 @@ from portkey_mistral.exceptions import ResponseFormatError
 from portkey_mistral.messages import Part, ReferencePart, TextPart, ThinkingPart
 from portkey_mistral.responses import CallInfo, Delta, ToolCallDelta, Usage
 
-__all__ = ["TEXT_INDEX", "ChunkWriter"]
+__all__ = ["NOTHING", "TEXT_INDEX", "ChunkWriter"]
 
+NOTHING: Mapping[str, str] = {}
 TEXT_INDEX = 0
 """Index of the block that plain text belongs to."""
 
@@ -52,13 +53,16 @@ class ChunkWriter:
         "_finish",
         "_id",
         "_model",
+        "_names",
         "_next",
         "_open",
         "_tools",
         "_usage",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, names: Mapping[str, str] = NOTHING) -> None:
+        """`names` maps names of tools on the wire to the caller's own, where they differ."""
+        self._names = names
         self._next = TEXT_INDEX + 1
         self._open: tuple[str, int] = ("", TEXT_INDEX)
         self._blocks = False
@@ -197,7 +201,7 @@ class ChunkWriter:
         self._arguments.setdefault(index, []).append(call.arguments)
         return ToolCallChunk(
             type="tool_call_chunk",
-            name=call.name or None,
+            name=self._names.get(call.name, call.name) if call.name else None,
             args=call.arguments,
             id=call.id or None,
             index=index,

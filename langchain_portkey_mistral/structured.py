@@ -29,6 +29,7 @@ from langchain_portkey_mistral.schemas import Schema, function_of
 from langchain_portkey_mistral.tools import ToolLike
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.models import find
+from portkey_mistral.tool_names import wire_name
 
 if TYPE_CHECKING:
     from langchain_portkey_mistral.chat_models import ChatPortkeyMistral
@@ -110,7 +111,11 @@ def _json_schema(schema: Schema | None, *, strict: bool) -> dict[str, Any]:
     """Describe a schema as a `response_format`."""
     function = function_of(schema, strict=strict or None)
     description = {"description": function["description"]} if function.get("description") else {}
-    json_schema = {"name": function["name"], "schema": function["parameters"], "strict": strict}
+    json_schema = {
+        "name": wire_name(function["name"]),
+        "schema": function["parameters"],
+        "strict": strict,
+    }
     return {"type": "json_schema", "json_schema": json_schema | description}
 
 

@@ -11,6 +11,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.requests import Tool, ToolChoice
+from portkey_mistral.tool_names import wire_name
 
 __all__ = ["ToolLike", "to_tool", "to_tool_choice", "tool_choice_value", "tool_dicts"]
 
@@ -131,4 +132,4 @@ def to_tool_choice(value: str | Mapping[str, Any] | None) -> ToolChoice | None:
         case str():
             return ToolChoice(mode=_MODES[value])
         case _:
-            return ToolChoice(function=value["function"]["name"])
+            return ToolChoice(function=wire_name(value["function"]["name"]))

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from llama_index.core.base.llms.types import ChatMessage
 
 from llamaindex_portkey_mistral.messages import to_messages
-from llamaindex_portkey_mistral.tools import spell, to_tool, to_tool_choice, wire_name
+from llamaindex_portkey_mistral.tools import to_tool, to_tool_choice
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.generation import GenerationSettings
 from portkey_mistral.requests import (
@@ -24,6 +24,7 @@ from portkey_mistral.requests import (
     FIMRequest,
     ToolChoice,
 )
+from portkey_mistral.tool_names import spell, wire_name
 from portkey_mistral.validation import argument_names
 
 __all__ = ["Call", "chat_call", "fim_call"]

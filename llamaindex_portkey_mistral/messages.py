@@ -29,7 +29,6 @@ from llama_index.core.base.llms.types import (
 )
 from pydantic_core import from_json, to_json
 
-from llamaindex_portkey_mistral.tools import wire_name
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.messages import (
     AudioPart,
@@ -45,6 +44,7 @@ from portkey_mistral.messages import (
     ToolCall,
     UnknownPart,
 )
+from portkey_mistral.tool_names import wire_name
 
 __all__ = ["from_message", "to_messages"]
 

@@ -15,8 +15,8 @@ from llama_index.core.program.utils import FlexibleModel, create_flexible_model
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json, to_json
 
-from llamaindex_portkey_mistral.tools import wire_name
 from portkey_mistral.exceptions import ResponseFormatError
+from portkey_mistral.tool_names import wire_name
 
 __all__ = [
     "Form",

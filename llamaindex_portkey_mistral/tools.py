@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llama_index.core.base.llms.types import ChatResponse, ToolCallBlock
@@ -18,25 +16,15 @@ from portkey_mistral.requests import Tool, ToolChoice
 
 __all__ = [
     "selections",
-    "spell",
     "to_tool",
     "to_tool_choice",
-    "wire_name",
     "wire_tool",
     "wire_tool_choice",
 ]
 
 _logger = logging.getLogger(__name__)
 
-# mistral-common refuses every other name.
-_ILLEGAL = re.compile(r"[^a-zA-Z0-9_-]")
-_LONGEST_NAME = 64
 _TOOL_FIELDS = ("description", "parameters", "strict")
-
-
-def wire_name(name: str) -> str:
-    """Spell a function's name so that Mistral takes it ("Answer[int]" has brackets)."""
-    return _ILLEGAL.sub("_", name)[:_LONGEST_NAME]
 
 
 def wire_tool(tool: BaseTool) -> dict[str, Any]:
@@ -67,33 +55,6 @@ def to_tool(tool: BaseTool | Tool | Mapping[str, Any]) -> Tool | Mapping[str, An
                 f"A tool must be a LlamaIndex tool or a mapping, got {type(tool).__name__}. "
                 "Wrap a function with FunctionTool.from_defaults(fn)."
             )
-
-
-def spell(
-    tools: Sequence[Tool | Mapping[str, Any]],
-) -> tuple[list[Tool | Mapping[str, Any]], dict[str, str]]:
-    """Give every tool a name that Mistral takes.
-
-    Returns:
-        The tools, and a map from the names on the wire to the caller's own.
-
-    Raises:
-        InvalidRequestError: two tools would have the same name.
-    """
-    names: dict[str, str] = {}
-    spelled: list[Tool | Mapping[str, Any]] = []
-    for tool in tools:
-        if not isinstance(tool, Tool):
-            spelled.append(tool)
-            continue
-        name = wire_name(tool.name)
-        if name in names:
-            raise InvalidRequestError(
-                f"Two tools, {names[name]!r} and {tool.name!r}, are both {name!r} to the model. Rename one."
-            )
-        names[name] = tool.name
-        spelled.append(replace(tool, name=name))
-    return spelled, names
 
 
 def to_tool_choice(choice: Any) -> ToolChoice | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, TypedDict
+from typing import Any, Generic, TypedDict, TypeVar
 
 import pytest
 from langchain_core import exceptions as lc
@@ -15,6 +15,8 @@ from langchain_portkey_mistral import ChatPortkeyMistral, TruncatedAnswerError
 from portkey_mistral.exceptions import InvalidRequestError, StreamInterruptedError
 from portkey_mistral.sandbox import Fault, Sandbox
 from scripted import answer, answers, call, network, stream
+
+T = TypeVar("T")
 
 
 class Joke(BaseModel):
@@ -210,6 +212,28 @@ def test_a_schema_without_properties_keeps_what_it_says(method: Any, strict: boo
     sent = json.dumps(wire.bodies[0])
     assert "punchline" in sent
     assert "A_joke__or_nothing" in sent  # the name of a function may not hold spaces
+
+
+class Box(BaseModel, Generic[T]):
+    """A box."""
+
+    content: T
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+@pytest.mark.parametrize(
+    "schema", [Box[int], {"title": "A box!", **Box[int].model_json_schema()}], ids=["class", "dict"]
+)
+def test_a_schema_may_have_a_name_that_no_function_may_have(
+    mistral_sandbox: Sandbox, schema: Any, method: Any
+) -> None:
+    structured = ChatPortkeyMistral(base_url="sandbox:").with_structured_output(
+        schema, method=method
+    )
+    expected = Box[int](content=5) if schema is Box[int] else {"content": 5}
+    assert structured.invoke("The box holds 5.") == expected
+    assert list(structured.stream("The box holds 5."))[-1] == expected
+    assert {exchange.status for exchange in mistral_sandbox.requests} == {200}
 
 
 def test_an_empty_schema_is_an_object_of_any_kind() -> None:

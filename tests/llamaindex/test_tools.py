@@ -8,10 +8,8 @@ from llama_index.core.tools import FunctionTool
 
 from llamaindex_portkey_mistral.tools import (
     selections,
-    spell,
     to_tool,
     to_tool_choice,
-    wire_name,
     wire_tool_choice,
 )
 from portkey_mistral.exceptions import InvalidRequestError
@@ -21,14 +19,6 @@ from portkey_mistral.requests import Tool, ToolChoice
 def add(a: int, b: int = 0) -> int:
     """Add two numbers."""
     return a + b
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("add", "add"), ("Answer[int]", "Answer_int_"), ("é à", "___"), ("x" * 70, "x" * 64)],
-)
-def test_names_are_spelled_as_mistral_takes_them(name, expected):
-    assert wire_name(name) == expected
 
 
 def test_a_function_tool_keeps_its_schema():
@@ -48,17 +38,6 @@ def test_a_wire_tool_is_read_and_a_builtin_one_left_alone():
 def test_a_bare_function_says_how_to_make_it_a_tool():
     with pytest.raises(InvalidRequestError, match=r"FunctionTool\.from_defaults"):
         to_tool(add)  # type: ignore[arg-type]
-
-
-def test_spelling_gives_the_way_back():
-    tools, names = spell([Tool("my docs"), Tool("add"), {"type": "web_search"}])
-    assert [tool.name for tool in tools[:2]] == ["my_docs", "add"]
-    assert names == {"my_docs": "my docs", "add": "add"}
-
-
-def test_two_tools_of_one_spelling_are_told_apart_or_refused():
-    with pytest.raises(InvalidRequestError, match=r"'my docs' and 'my\.docs', are both 'my_docs'"):
-        spell([Tool("my docs"), Tool("my.docs")])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ nine alphanumerics, no empty assistant, a user, a tool or a prefix last.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -16,6 +15,7 @@ from typing import TypeAlias
 from portkey_mistral._wire.ids import is_short_id, known_id, short_id
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.messages import Content, Message, Part, TextPart, ThinkingPart, ToolCall
+from portkey_mistral.tool_names import wire_name
 
 __all__ = ["repair"]
 
@@ -141,7 +141,7 @@ def _unused_id(text: str, taken: set[str]) -> str:
 
 def _function_name(name: str) -> str:
     """Fit a name from elsewhere ("files.read") to what Mistral allows in a function's name."""
-    return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64] or "unknown"
+    return wire_name(name) or "unknown"
 
 
 def _result(call_id: str, found: Message | None) -> Message:
