@@ -81,9 +81,10 @@ def refuse_unknown(arguments: Mapping[str, Any], known: frozenset[str]) -> None:
     """Raise for a name that no call takes."""
     faults = list(_unknown(arguments, known))
     if faults:
+        text = "; ".join(faults)
+        end = "" if text.endswith("?") else "."
         raise InvalidRequestError(
-            "; ".join(faults)
-            + ". What this package does not know of is passed as model_kwargs={...}."
+            f"{text}{end} What this package does not know of is passed as model_kwargs={{...}}."
         )
 
 
