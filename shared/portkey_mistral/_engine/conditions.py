@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
@@ -23,6 +24,9 @@ class _Missing:
 
 
 MISSING: Final = _Missing()
+
+# Between these, JavaScript writes a number out in full.
+_LEAST_WITHOUT_EXPONENT, _LEAST_WITH_EXPONENT = 1e-6, 1e21
 
 _LEADING_NUMBER = re.compile(r"\s*([+-]?(?:Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?))")
 
@@ -95,28 +99,39 @@ def _number(value: Any) -> float:
     """JavaScript's `parseFloat`."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
-    found = _LEADING_NUMBER.match(value) if isinstance(value, str) else None
+    found = None if value is MISSING else _LEADING_NUMBER.match(_written(value))
     return float(found[1]) if found else math.nan
 
 
 def _matches(actual: Any, pattern: str) -> bool:
     compiled = _compiled(pattern)
-    if compiled is None or not isinstance(actual, str | bool | int | float | None):
+    if compiled is None or actual is MISSING:
         return False
     return compiled.search(_written(actual)) is not None
 
 
-def _written(value: str | float | bool | None) -> str:
+def _written(value: Any) -> str:
     """A value as JavaScript writes it where a text is wanted."""
     match value:
         case None:
             return "null"
         case bool():
             return str(value).lower()
-        case float() if value.is_integer():
-            return str(int(value))
+        case int() | float():
+            return _written_number(value)
+        case list() | tuple():
+            return ",".join("" if item is None else _written(item) for item in value)
+        case Mapping():
+            return "[object Object]"
         case _:
             return str(value)
+
+
+def _written_number(value: float) -> str:
+    if _LEAST_WITHOUT_EXPONENT <= abs(value) < _LEAST_WITH_EXPONENT:
+        whole = int(value)
+        return str(whole) if whole == value else f"{Decimal(repr(value)):f}"
+    return "0" if value == 0 else re.sub(r"e([+-])0*", r"e\1", repr(float(value)))
 
 
 @lru_cache(maxsize=256)

@@ -17,9 +17,11 @@ OPERATORS = ("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$regex"
 COMBINERS = ("$and", "$or")
 SUBJECTS = ("metadata", "params", "url")
 
-# Escapes and classes are stepped over; what is left of these two means something else in Python.
+# What `\s` is to JavaScript. All other classes of characters are ASCII there.
+_BLANKS = r"\s\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+# Escapes and classes are stepped over, but for blanks; what else is found means something else in Python.
 _DIALECT = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\(\?<(?=[A-Za-z_])|\$", re.DOTALL)
-_PYTHON = {"(?<": "(?P<", "$": r"\Z"}
+_PYTHON = {"(?<": "(?P<", "$": r"\Z", r"\s": rf"[{_BLANKS}]", r"\S": rf"[^{_BLANKS}]"}
 
 
 def check_query(query: Any, path: str) -> None:
@@ -45,7 +47,14 @@ def regex(pattern: str) -> re.Pattern[str]:
     Raises:
         re.error: Python cannot read it.
     """
-    return re.compile(_DIALECT.sub(lambda found: _PYTHON.get(found[0], found[0]), pattern))
+    return re.compile(_DIALECT.sub(_in_python, pattern), re.ASCII)
+
+
+def _in_python(found: re.Match[str]) -> str:
+    part = found[0]
+    if part.startswith("["):
+        return re.sub(r"\\.", lambda escape: _BLANKS if escape[0] == r"\s" else escape[0], part)
+    return _PYTHON.get(part, part)
 
 
 def _check_alternatives(queries: Any, path: str) -> None:
