@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from driving import CHAT, Line, route
+from driving import CHAT, Line, route, short
 from portkey_mistral._engine.outcomes import RequestFacts
 
 
@@ -80,6 +80,23 @@ def test_no_target_is_begun_after_the_deadline() -> None:
     followed = route(three(), {"0": 500, "1": 500, "2": 200}, facts=facts)
     assert followed.paths == ["0", "1"]
     assert followed.status == 500
+
+
+def test_what_is_thrown_away_is_known_before_it_is_read() -> None:
+    inner = {"strategy": {"mode": "fallback", "on_status_codes": [201]}, "targets": [{}, {}]}
+    retried = {"retry": {"attempts": 1, "on_status_codes": [202]}}
+    config = {
+        "strategy": {"mode": "fallback", "on_status_codes": [200]},
+        "targets": [inner, retried, {}],
+    }
+    followed = route(config, {"0.0": 201, "0.1": 200, "1": [202, 200], "2": 200})
+    assert [(short(each.path), each.unwanted) for each in followed.attempts] == [
+        ("0.0", (200, 201)),
+        ("0.1", (200,)),
+        ("1", (200, 202)),
+        ("1", (200,)),
+        ("2", ()),
+    ]
 
 
 def test_a_broken_stream_that_can_be_resumed_goes_on_at_the_next_target() -> None:

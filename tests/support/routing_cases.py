@@ -65,9 +65,9 @@ def _errors(bodies: Sequence[tuple[bytes, str | None]]) -> st.SearchStrategy[Rep
     )
 
 
-# A stream answers 200 and nothing else.
-GOOD_STREAM = st.sampled_from([Reply(), Reply(), Reply(wait=0.1)])
-GOOD = GOOD_STREAM | st.sampled_from([Reply(201), Reply(202), Reply(246)])
+# The gateway knows a stream by these two statuses.
+GOOD_STREAM = st.sampled_from([Reply(), Reply(), Reply(wait=0.1), Reply(246)])
+GOOD = GOOD_STREAM | st.sampled_from([Reply(201), Reply(202)])
 RESET = st.just(Reply(fault="reset"))
 HANG = st.just(Reply(fault="hang"))
 CUT = st.just(Reply(fault="cut"))
@@ -83,9 +83,11 @@ NO_ANSWER = st.sampled_from(
 )
 
 
-def _replies(*, streamed: bool, timed: bool) -> st.SearchStrategy[Reply]:
+def _replies(*, streamed: bool, timed: bool, unread: bool) -> st.SearchStrategy[Reply]:
     errors = [_errors(READABLE), _errors(READABLE), _errors(UNREADABLE)]
-    faults = [RESET, CUT, NO_ANSWER, *([HANG] if timed else [])]
+    # Of a stream that is thrown away nobody reads on, so nobody finds out what is wrong with it.
+    broken = [] if unread else [CUT, NO_ANSWER]
+    faults = [RESET, *broken, *([HANG] if timed else [])]
     return st.one_of(GOOD_STREAM if streamed else GOOD, *errors, *faults)
 
 
@@ -113,12 +115,12 @@ def _readable(reply: Reply) -> Reply:
 
 MODELS = ("mistral-small-latest", "mistral-large-latest", "ministral-8b-latest")
 CHAT_FIELDS: Mapping[str, st.SearchStrategy[Any]] = {
-    "temperature": st.sampled_from([0.0, 0.3, 0.7, 1.0]),
+    "temperature": st.sampled_from([0.0, 1.5e-7, 0.3, 0.7, 1.0]),
     "top_p": st.sampled_from([0.1, 0.9]),
     "max_tokens": st.sampled_from([1, 10, 100]),
     "random_seed": st.sampled_from([0, 7]),
     "safe_prompt": st.booleans(),
-    "stop": st.sampled_from(["end", ["a", "b"]]),
+    "stop": st.sampled_from(["end", ["a", "b"], ["10"]]),
 }
 FIELDS: Mapping[str, Mapping[str, st.SearchStrategy[Any]]] = {
     "chat": {"model": st.sampled_from(MODELS), **CHAT_FIELDS},
@@ -140,7 +142,7 @@ OVERRIDES = {
     "embed": {"metadata": st.sampled_from([{"job": "b"}, {"run": "c"}])},
 }
 METADATA: Mapping[str, st.SearchStrategy[str]] = {
-    "tier": st.sampled_from(["gold", "silver", ""]),
+    "tier": st.sampled_from(["gold", "silver", "", "5\N{NO-BREAK SPACE}é"]),
     "spend": st.sampled_from(["10", "9.5", "1e2", "20 euros", "many"]),
 }
 
@@ -162,7 +164,22 @@ VALUES = st.one_of(st.sampled_from(TEXTS), st.sampled_from(NUMBERS), st.booleans
 ORDERS = st.sampled_from([*NUMBERS, "9.5", "10", "1e1", "7 days", "gold"])
 LISTS = st.lists(VALUES, max_size=3)
 # None of these is found in the text "undefined" (the difference `sibling-conditions`).
-PATTERNS = st.sampled_from(["^gold", "ol", "small|large", "[0-9]$", "^true$", "\\d\\.\\d", "^$"])
+PATTERNS = st.sampled_from(
+    [
+        "^gold",
+        "ol",
+        "small|large",
+        "[0-9]$",
+        "^true$",
+        "\\d\\.\\d",
+        "\\d\\s",
+        "\\s\\w",
+        "^$",
+        "a,b",
+        "ct O",
+        "e-7",
+    ]
+)
 OPERATORS = st.one_of(
     st.fixed_dictionaries(
         {},
@@ -191,6 +208,8 @@ SUBJECTS = st.sampled_from(
         "params.safe_prompt",
         "params.stop",
         "params.suffix",
+        "params.metadata",
+        "params.stream",
     ]
 )
 QUERIES = st.recursive(
@@ -258,7 +277,7 @@ class _Drawing:
         if self.once_in(3):
             said["override_params"] = self.draw(_some(OVERRIDES[self.operation]))
         if self.once_in(3):
-            said["retry"] = self.draw(self.retries())
+            said["retry"] = self.draw(RETRIES)
         if self.once_in(5):
             said["request_timeout"] = self.draw(st.sampled_from([0, self.timeout]))
         return said
@@ -271,7 +290,7 @@ class _Drawing:
         strategy: dict[str, Any] = {"mode": mode}
         match mode:
             case "fallback" if self.draw(st.booleans()):
-                strategy["on_status_codes"] = self.draw(self.statuses())
+                strategy["on_status_codes"] = self.draw(STATUS_LISTS)
             case "loadbalance":
                 chosen = self.draw(st.integers(0, len(targets) - 1))
                 for at, target in enumerate(targets):
@@ -302,19 +321,6 @@ class _Drawing:
             "default": self.draw(st.sampled_from(names)),
         }
 
-    def statuses(self) -> st.SearchStrategy[list[int]]:
-        # A stream that was begun is never begun again, whatever its status.
-        return STATUS_LISTS.map(lambda codes: [c for c in codes if c >= 300 or not self.streamed])
-
-    def retries(self) -> st.SearchStrategy[dict[str, Any]]:
-        def seen(retry: dict[str, Any]) -> dict[str, Any]:
-            codes = retry.get("on_status_codes")
-            if codes is None or not self.streamed:
-                return retry
-            return {**retry, "on_status_codes": [code for code in codes if code >= 300]}
-
-        return RETRIES.map(seen)
-
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
@@ -330,7 +336,9 @@ def cases(draw: st.DrawFn) -> Case:
     config.setdefault("custom_host", "root")
     if timed:
         config["request_timeout"] = SHORT
-    replies = st.lists(_replies(streamed=drawing.streamed, timed=timed), min_size=1, max_size=3)
+    unread = drawing.streamed and _goes_on_after_success(config)
+    reply = _replies(streamed=drawing.streamed, timed=timed, unread=unread)
+    replies = st.lists(reply, min_size=1, max_size=3)
     return Case(
         config=config,
         scripts={host: draw(replies) for host in dict.fromkeys(_hosts(config))},
@@ -344,6 +352,13 @@ def cases(draw: st.DrawFn) -> Case:
 def has_short_limit(case: Case) -> bool:
     """Whether a time limit is part of the case: where targets may hang, all of them have a short one."""
     return case.config.get("request_timeout") == SHORT
+
+
+def _goes_on_after_success(node: Mapping[str, Any]) -> bool:
+    lists = [node.get(rules, {}).get("on_status_codes", ()) for rules in ("strategy", "retry")]
+    return any(code < 300 for codes in lists for code in codes) or any(
+        map(_goes_on_after_success, node.get("targets", ()))
+    )
 
 
 def _hosts(node: Mapping[str, Any]) -> list[str]:

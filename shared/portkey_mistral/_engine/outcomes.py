@@ -33,7 +33,8 @@ class Attempt:
 
     `path` is Portkey's option path. The overrides, timeout and headers are the target's own: inheritance
     was settled when the config was read. `forced` means that every breaker in the way was open, so none is
-    asked: an answer is still likelier than none.
+    asked: an answer is still likelier than none. An answer with one of the `unwanted` statuses is thrown away
+    by what comes next in the plan, so nobody may see a stream that begins with one.
     """
 
     path: str
@@ -41,6 +42,7 @@ class Attempt:
     number: int = 1
     not_before: float = 0.0
     forced: bool = False
+    unwanted: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

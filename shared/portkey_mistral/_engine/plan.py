@@ -56,6 +56,7 @@ class _Walk:
     find: FindModel
     skip: frozenset[Skip] = frozenset()
     forced: bool = False
+    unwanted: tuple[int, ...] = ()
 
 
 def plan(
@@ -97,7 +98,7 @@ def _visit(node: Node, walk: _Walk) -> Plan:
             return _visit(node.targets[0], walk)
         case Fallback():
             return fallback(
-                _branches(node.targets, _skipping(walk, node.skip)),
+                _branches_in_order(node, _skipping(walk, node.skip)),
                 on_status_codes=node.on_status_codes,
                 deadline=walk.facts.deadline,
             )
@@ -128,7 +129,15 @@ def _send(target: Target, walk: _Walk) -> Plan:
         backoff=walk.backoff,
         deadline=walk.facts.deadline,
         forced=walk.forced,
+        unwanted=walk.unwanted,
     )
+
+
+def _branches_in_order(node: Fallback, walk: _Walk) -> list[Branch]:
+    *earlier, last = node.targets
+    codes = node.on_status_codes
+    passing = walk if codes is None else dataclasses.replace(walk, unwanted=walk.unwanted + codes)
+    return [*_branches(earlier, passing), partial(_visit, last, walk)]
 
 
 def _branches(targets: Sequence[Node], walk: _Walk) -> list[Branch]:

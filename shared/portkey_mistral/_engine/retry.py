@@ -36,16 +36,20 @@ def attempts(
     backoff: float = 1.0,
     deadline: float | None = None,
     forced: bool = False,
+    unwanted: tuple[int, ...] = (),
 ) -> Plan:
     """Send until the outcome is one not to retry, the tries are used up, or time would run out.
 
     `retry.attempts` counts the sends after the first; waits are 1, 2, 4 ... times `backoff` seconds, each
-    drawn evenly from zero to the full length.
+    drawn evenly from zero to the full length. `unwanted` are statuses after which the plan goes on elsewhere.
     """
     number, not_before, budget = 1, 0.0, RETRY_AFTER_BUDGET
     result: Outcome = NOBODY
     while True:
-        outcome = yield Attempt(target.path, target, number, not_before, forced)
+        again = retry.on_status_codes if number <= retry.attempts else ()
+        outcome = yield Attempt(
+            target.path, target, number, not_before, forced, unwanted=unwanted + again
+        )
         # A breaker that opens between two tries must not hide that the first one failed.
         result = weightier(result, outcome)
         if not _again(retry, outcome, number):

@@ -25,7 +25,12 @@ from portkey_mistral._wire.failures import call_info, scrub
 from portkey_mistral._wire.faults import InBandError, StreamFault
 from portkey_mistral._wire.json import dumps
 from portkey_mistral._wire.stream import StreamDecoder, deltas_of_answer
-from portkey_mistral.exceptions import APIError, ResponseFormatError, StreamInterruptedError
+from portkey_mistral.exceptions import (
+    APIConnectionError,
+    APIError,
+    ResponseFormatError,
+    StreamInterruptedError,
+)
 from portkey_mistral.messages import Message, ThinkingPart
 from portkey_mistral.responses import ChatResponse, Delta, Usage
 from portkey_mistral.tokens import estimate_tokens
@@ -107,6 +112,15 @@ class Reading:
         passed = self._pass_on(deltas)
         self._settle(verdict)
         return passed
+
+    def discard(self, sending: Sending, status: int, headers: Mapping[str, str]) -> None:
+        """The config goes on after this good status: the error is for when nothing else can follow."""
+        self.opened(sending, status, headers)
+        error = APIConnectionError(
+            f"The target answered with status {status}, on which the config sends again.",
+            request_id=call_info(headers).request_id,
+        )
+        self._settle(Verdict(Answered(time.monotonic(), status), error=error))
 
     def broke(self, fault: Exception, sending: Sending) -> list[Delta]:
         """The stream broke off, or never began. Return what there is left to say of a whole answer."""

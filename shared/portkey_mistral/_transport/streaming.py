@@ -154,7 +154,9 @@ class Stream(_Course, Iterator[Delta]):
         with permit(call.limits.bound):
             try:
                 with open_response(call, attempt, ready) as response:
-                    if not _is_stream(response):
+                    if _is_unwanted(response, attempt):
+                        reading.discard(ready, response.status_code, response.headers)
+                    elif not _is_stream(response):
                         body = response.read()
                         yield reading.whole(ready, response.status_code, response.headers, body)
                     else:
@@ -272,6 +274,9 @@ class _AsyncTake:
     async def _open(self, sending: Sending) -> list[Delta]:
         opening = AsyncResponse(self._call, self._attempt, sending)
         response = await self._held.enter_async_context(opening)
+        if _is_unwanted(response, self._attempt):
+            self._reading.discard(sending, response.status_code, response.headers)
+            return []
         if not _is_stream(response):
             body = await response.aread()
             return self._reading.whole(sending, response.status_code, response.headers, body)
@@ -287,6 +292,11 @@ async def _end(chunks: AsyncIterator[bytes]) -> None:
     if isinstance(chunks, AsyncGenerator):
         with suppress(RuntimeError):  # the end of a loop may be closing them already
             await chunks.aclose()
+
+
+def _is_unwanted(response: httpx.Response, attempt: Attempt) -> bool:
+    """Whether a good answer is thrown away by the config, so that nothing of it may reach the caller."""
+    return is_success(response.status_code) and response.status_code in attempt.unwanted
 
 
 def _is_stream(response: httpx.Response) -> bool:

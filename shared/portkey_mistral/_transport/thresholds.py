@@ -100,7 +100,9 @@ def settle(call: Call[T], settled: Settled[T], body: bytes) -> None:
     if key is not None and target.breaker is not None:
         call.state.record(key, target.breaker, outcome)
     _hold_others(call, settled)
-    if target.cache is not None and isinstance(outcome, Answered) and settled.sending is not None:
+    if call.streams or target.cache is None or settled.sending is None:
+        return
+    if isinstance(outcome, Answered):
         lifetime = target.cache.max_age
         call.state.remember(
             _cache_key(settled.sending),
