@@ -10,12 +10,12 @@ import httpx
 
 from portkey_mistral._engine.outcomes import Attempt
 from portkey_mistral._transport.call import Call, Sending
-from portkey_mistral._transport.http1.clients import abody, body
 from portkey_mistral._transport.journal import Journal, with_info
 from portkey_mistral._transport.judging import Verdict, judge, unreachable
 from portkey_mistral._transport.permits import AsyncPermit, permit
 from portkey_mistral._transport.sending import AsyncResponse, open_response
 from portkey_mistral._transport.thresholds import Settled, aside, health, prepare, settle, turn
+from portkey_mistral._transport.watchdog import abody_in_time, body_in_time
 
 __all__ = ["FAULTS", "aawait_turn", "adrive", "apause", "await_turn", "drive", "pause"]
 
@@ -106,7 +106,7 @@ def _send(call: Call[T], attempt: Attempt) -> Settled[T]:
         return ready
     if (late := await_turn(call, attempt, ready)) is not None:
         return late
-    with permit(call.limits.bound):
+    with permit(call.limits.bound, call.deadline):
         verdict, headers, body = _exchange(call, attempt, ready)
     settled = Settled(attempt, verdict, started, ready, headers)
     settle(call, settled, body)
@@ -120,11 +120,19 @@ async def _asend(call: Call[T], attempt: Attempt) -> Settled[T]:
         return ready
     if (late := await aawait_turn(call, attempt, ready)) is not None:
         return late
-    async with AsyncPermit(call.limits.bound):
+    async with AsyncPermit(call.limits.bound, call.deadline):
         verdict, headers, body = await _aexchange(call, attempt, ready)
     settled = Settled(attempt, verdict, started, ready, headers)
     await aside(call, settle, call, settled, body)
     return settled
+
+
+class _Whole:
+    """The progress of an answer that is read at once."""
+
+    started: float = 0.0
+    committed: bool = True
+    last_event: float | None = None
 
 
 def _exchange(
@@ -132,7 +140,7 @@ def _exchange(
 ) -> tuple[Verdict[T], httpx.Headers, bytes]:
     try:
         with open_response(call, attempt, sending) as response:
-            content = body(response)
+            content = body_in_time(response, call, _Whole())
     except FAULTS as fault:
         return unreachable(call, attempt, fault, sending.request.url), httpx.Headers(), b""
     verdict = judge(call, sending, response.status_code, response.headers, content)
@@ -144,7 +152,7 @@ async def _aexchange(
 ) -> tuple[Verdict[T], httpx.Headers, bytes]:
     try:
         async with AsyncResponse(call, attempt, sending) as response:
-            content = await abody(response)
+            content = await abody_in_time(response, call, _Whole())
     except FAULTS as fault:
         return unreachable(call, attempt, fault, sending.request.url), httpx.Headers(), b""
     verdict = judge(call, sending, response.status_code, response.headers, content)

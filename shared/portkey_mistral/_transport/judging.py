@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 import httpx
@@ -41,9 +42,11 @@ T = TypeVar("T")
 # What the rules of a Portkey config look at where no server spoke, as seen on the real gateway.
 TRANSPORT_FAILURE, CONNECT_TIMEOUT, REQUEST_TIMEOUT = 500, 503, 408
 
+_TIMER_ERROR = 0.01  # seconds by which a timer may be early
+
 
 class StalledError(TimeoutError):
-    """A stream was silent for too long."""
+    """The body of an answer did not come in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +118,15 @@ def unreachable(call: Call[T], attempt: Attempt, fault: Exception, url: str) -> 
             error = APITimeoutError(f"Connecting to {host} took too long.")
         case StalledError():
             outcome = Failed(now, "transport", TRANSPORT_FAILURE)
-            error = APITimeoutError(f"The stream from {host} stalled: {fault}.")
+            error = APITimeoutError(f"The answer from {host} stalled: {fault}.")
         case httpx.TimeoutException() | TimeoutError():
-            by_target = _timed_out_by_target(call, attempt)
+            limit, by_target = _limit_of_headers(call, attempt, now)
             outcome = (
                 Failed(now, "timeout", REQUEST_TIMEOUT)
                 if by_target
                 else Failed(now, "transport", TRANSPORT_FAILURE)
             )
-            error = APITimeoutError(_timeout_text(call, attempt, host, by_target=by_target))
+            error = APITimeoutError(f"{host} did not answer within {limit}.")
         case _:
             outcome = Failed(now, "transport", TRANSPORT_FAILURE)
             error = APIConnectionError(
@@ -134,18 +137,20 @@ def unreachable(call: Call[T], attempt: Attempt, fault: Exception, url: str) -> 
     return Verdict(outcome, error=error)
 
 
-def _timed_out_by_target(call: Call[T], attempt: Attempt) -> bool:
-    mine, general = attempt.target.request_timeout, call.limits.timeout.read
-    return mine is not None and (general is None or mine <= general)
-
-
-def _timeout_text(call: Call[T], attempt: Attempt, host: str, *, by_target: bool) -> str:
-    if by_target:
-        seconds = attempt.target.request_timeout
-        return f"{host} did not answer within the config's request_timeout of {seconds:g} s."
-    seconds = call.limits.timeout.read
-    limit = f"{seconds:g} s" if seconds is not None else "the time that was left"
-    return f"{host} did not answer within {limit}. Raise timeout=, or stream the answer."
+def _limit_of_headers(call: Call[T], attempt: Attempt, now: float) -> tuple[str, bool]:
+    """Tell which limit ended the wait for the headers, and whether it is the config's own."""
+    if call.deadline is not None and now > call.deadline - _TIMER_ERROR:
+        return "the time for the whole call (deadline)", False
+    limits = (
+        (attempt.target.request_timeout, "the config's request_timeout of {:g} s", True),
+        (call.limits.first_token, "the first_token_timeout of {:g} s", False),
+        (call.limits.timeout.read, "{:g} s. Raise timeout=, or stream the answer", False),
+    )
+    known = [limit for limit in limits if limit[0] is not None]
+    if not known:
+        return "the time that was left", False
+    seconds, text, by_target = min(known, key=itemgetter(0))
+    return text.format(seconds), by_target
 
 
 def _described(fault: Exception, secrets: frozenset[str]) -> str:

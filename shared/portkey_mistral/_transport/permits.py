@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
+
+from portkey_mistral.exceptions import APITimeoutError
 
 __all__ = ["AsyncPermit", "Bound", "permit"]
 
@@ -29,33 +32,56 @@ _loops: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Bound, asyncio.Bounded
 
 
 @contextmanager
-def permit(bound: Bound | None) -> Iterator[None]:
+def permit(bound: Bound | None, deadline: float | None = None) -> Iterator[None]:
+    """Hold a permit while the block runs. `deadline` is monotonic.
+
+    Raises:
+        APITimeoutError: none came free before the deadline.
+    """
     if bound is None:
         yield
         return
     with _lock:
         semaphore = _threads.setdefault(bound, threading.BoundedSemaphore(bound.most))
-    with semaphore:
+    if not semaphore.acquire(timeout=_left(deadline)):
+        raise _too_late(bound)
+    try:
         yield
+    finally:
+        semaphore.release()
 
 
 class AsyncPermit:
     """The async twin of `permit`. A class for the reason that `sending.AsyncResponse` is one."""
 
-    def __init__(self, bound: Bound | None) -> None:
-        self._bound = bound
+    def __init__(self, bound: Bound | None, deadline: float | None = None) -> None:
+        self._bound, self._deadline = bound, deadline
         self._semaphore: asyncio.BoundedSemaphore | None = None
 
     async def __aenter__(self) -> None:
         if self._bound is not None:
             bounds = _loops.setdefault(asyncio.get_running_loop(), {})
             semaphore = bounds.setdefault(self._bound, asyncio.BoundedSemaphore(self._bound.most))
-            await semaphore.acquire()
+            try:
+                async with asyncio.timeout(_left(self._deadline)):
+                    await semaphore.acquire()
+            except TimeoutError:
+                raise _too_late(self._bound) from None
             self._semaphore = semaphore
 
     async def __aexit__(self, *_: object) -> None:
         if self._semaphore is not None:
             self._semaphore.release()
+
+
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else max(deadline - time.monotonic(), 0.0)
+
+
+def _too_late(bound: Bound) -> APITimeoutError:
+    return APITimeoutError(
+        f"No permit of max_concurrency={bound.most} came free within the time for the whole call (deadline)."
+    )
 
 
 def _start_anew() -> None:

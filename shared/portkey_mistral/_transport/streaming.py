@@ -23,7 +23,7 @@ from portkey_mistral._transport.permits import AsyncPermit, permit
 from portkey_mistral._transport.reading import BROKEN, Reading
 from portkey_mistral._transport.sending import AsyncResponse, open_response
 from portkey_mistral._transport.thresholds import Settled, aside, health, prepare, settle
-from portkey_mistral._transport.watchdog import Watchdog
+from portkey_mistral._transport.watchdog import Watchdog, abody_in_time, body_in_time
 from portkey_mistral._wire.assembly import Assembler
 from portkey_mistral.exceptions import APIError, PortkeyMistralError, StreamInterruptedError
 from portkey_mistral.responses import CallInfo, ChatResponse, Delta, Usage
@@ -151,13 +151,13 @@ class Stream(_Course, Iterator[Delta]):
         if isinstance(ready, Settled):
             reading.settled = ready
             return
-        with permit(call.limits.bound):
+        with permit(call.limits.bound, call.deadline):
             try:
                 with open_response(call, attempt, ready) as response:
                     if _is_unwanted(response, attempt):
                         reading.discard(ready, response.status_code, response.headers)
                     elif not _is_stream(response):
-                        body = response.read()
+                        body = body_in_time(response, call, reading)
                         yield reading.whole(ready, response.status_code, response.headers, body)
                     else:
                         reading.opened(ready, response.status_code, response.headers)
@@ -245,7 +245,8 @@ class _AsyncTake:
             self._reading.settled = ready
         else:
             self._sending = ready
-            await self._held.enter_async_context(AsyncPermit(self._call.limits.bound))
+            limits = self._call.limits
+            await self._held.enter_async_context(AsyncPermit(limits.bound, self._call.deadline))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -278,7 +279,7 @@ class _AsyncTake:
             self._reading.discard(sending, response.status_code, response.headers)
             return []
         if not _is_stream(response):
-            body = await response.aread()
+            body = await abody_in_time(response, self._call, self._reading)
             return self._reading.whole(sending, response.status_code, response.headers, body)
         self._reading.opened(sending, response.status_code, response.headers)
         self._chunks = achunks(response)

@@ -1,4 +1,4 @@
-"""Ends a stream that stalls: no first content in time, too long a gap between two events, no time left.
+"""Ends an answer that stalls: no first content in time, too long a gap between two events, no time left.
 
 httpx takes its read limit once a body, so a limit that changes at the commit point needs more: in async a
 timeout around each read, in sync a thread that shuts the socket down. It is started only when asked for.
@@ -13,23 +13,60 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 
 from portkey_mistral._transport.call import Call
+from portkey_mistral._transport.http1.clients import abody, achunks, body, chunks
 from portkey_mistral._transport.judging import StalledError
-from portkey_mistral._transport.reading import Reading
 
-__all__ = ["Watchdog"]
+__all__ = ["Progress", "Watchdog", "abody_in_time", "body_in_time"]
+
+
+class Progress(Protocol):
+    """How far an answer has come. Times are monotonic; see `Reading`, which is one."""
+
+    started: float
+    committed: bool
+    last_event: float | None
+
+
+def body_in_time(response: httpx.Response, call: Call[Any], reading: Progress) -> bytes:
+    """Read a whole body.
+
+    Raises:
+        StalledError: it did not come to its end in time.
+    """
+    if not _has_limits(call):
+        try:
+            return body(response)
+        except httpx.ReadTimeout as fault:
+            raise _silent(call) from fault
+    with Watchdog(response, call, reading) as watchdog:
+        return b"".join(watchdog.watched(chunks(response)))
+
+
+async def abody_in_time(response: httpx.Response, call: Call[Any], reading: Progress) -> bytes:
+    """The async twin of `body_in_time`."""
+    if not _has_limits(call):
+        try:
+            return await abody(response)
+        except httpx.ReadTimeout as fault:
+            raise _silent(call) from fault
+    watchdog, came = Watchdog(response, call, reading), achunks(response)
+    parts: list[bytes] = []
+    while (data := await watchdog.anext(came)) is not None:
+        parts.append(data)
+    return b"".join(parts)
 
 
 class Watchdog:
     """Watches the body of one response."""
 
-    def __init__(self, response: httpx.Response, call: Call[Any], reading: Reading) -> None:
+    def __init__(self, response: httpx.Response, call: Call[Any], reading: Progress) -> None:
         self._response, self._call, self._reading = response, call, reading
-        self._limits = call.limits
+        self._limits, self._needed = call.limits, _has_limits(call)
         self._deadline: float | None = None
         self._reason = ""
         self._heard: float | None = None
@@ -48,14 +85,14 @@ class Watchdog:
     ) -> None:
         self._over.set()
 
-    def watched(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """Pass the chunks on.
+    def watched(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Pass the pieces on.
 
         Raises:
             StalledError: the next one did not come in time.
         """
         if not self._needed:
-            yield from chunks
+            yield from self._in_general_limit(pieces)
             return
         if (connection := self._socket()) is not None:
             threading.Thread(target=self._guard, args=(connection,), daemon=True).start()
@@ -63,7 +100,7 @@ class Watchdog:
             self._deadline = self._next_deadline()
             self._tell_transport()
             try:
-                data = next(chunks, None)
+                data = next(pieces, None)
             except httpx.HTTPError as fault:
                 if self._bitten.is_set() or isinstance(fault, httpx.ReadTimeout):
                     raise self._stalled() from fault
@@ -76,22 +113,26 @@ class Watchdog:
                 return
             yield data
 
-    async def anext(self, chunks: AsyncIterator[bytes]) -> bytes | None:
-        """Return the next chunk, None after the last. The async twin of `watched`."""
+    def _in_general_limit(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        try:
+            yield from pieces
+        except httpx.ReadTimeout as fault:
+            raise _silent(self._call) from fault
+
+    async def anext(self, pieces: AsyncIterator[bytes]) -> bytes | None:
+        """Return the next piece, None after the last. The async twin of `watched`."""
         if not self._needed:
-            return await anext(chunks, None)
+            try:
+                return await anext(pieces, None)
+            except httpx.ReadTimeout as fault:
+                raise _silent(self._call) from fault
         self._deadline = self._next_deadline()
         self._tell_transport()
         try:
             async with asyncio.timeout(self._left()):
-                return await anext(chunks, None)
+                return await anext(pieces, None)
         except (TimeoutError, httpx.ReadTimeout) as fault:
             raise self._stalled() from fault
-
-    @property
-    def _needed(self) -> bool:
-        given = (self._limits.first_token, self._limits.idle, self._call.deadline)
-        return any(limit is not None for limit in given)
 
     def _next_deadline(self) -> float | None:
         """Until when the next bytes have to come; notes why."""
@@ -144,5 +185,15 @@ class Watchdog:
                 return
 
     def _stalled(self) -> StalledError:
-        general = self._limits.timeout.read
-        return StalledError(self._reason or f"no data for {general:g} s (timeout)")
+        return StalledError(self._reason) if self._reason else _silent(self._call)
+
+
+def _has_limits(call: Call[Any]) -> bool:
+    """Whether there is more to watch than the gap between two pieces, which the transport watches by itself."""
+    given = (call.limits.first_token, call.limits.idle, call.deadline)
+    return any(limit is not None for limit in given)
+
+
+def _silent(call: Call[Any]) -> StalledError:
+    general = call.limits.timeout.read
+    return StalledError("no data" if general is None else f"no data for {general:g} s (timeout)")

@@ -1,0 +1,150 @@
+"""Each time limit ends what it is for, in time, and the error names it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from kinds import KINDS, STREAMED, Kind, ask
+from portkey_mistral import APITimeoutError, ChatResponse, Client
+from portkey_mistral.sandbox import Fault, get, reset
+from raw_server import Peer, serving
+
+ALL = [*KINDS, *STREAMED]
+BODY = b'{"model": "m", "choices": [{"message": {"content": "Late."}}]}'
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(
+    BODY
+)
+
+
+def says_nothing(peer: Peer) -> None:
+    peer.read()
+    peer.wait_for_end()
+
+
+def stops_in_the_body(peer: Peer) -> None:
+    peer.read()
+    peer.send(HEAD + BODY[:10])
+    peer.wait_for_end()
+
+
+def drips(peer: Peer, seconds: float = 0.1) -> None:
+    peer.read()
+    peer.send(HEAD)
+    for at in range(len(BODY)):
+        time.sleep(seconds)
+        peer.send(BODY[at : at + 1])
+
+
+def drips_quickly(peer: Peer) -> None:
+    drips(peer, 0.01)
+
+
+Ask = Callable[[Kind, str, dict[str, object]], ChatResponse]
+
+
+@pytest.fixture(params=["own transport", "stock httpx"])
+def asked(request: pytest.FixtureRequest) -> Iterator[Ask]:
+    """Ask a server once, with either HTTP library."""
+    at_once = httpx.Limits(max_keepalive_connections=0)  # closed with the answer
+    with httpx.Client() as sync:
+
+        def run(kind: Kind, url: str, fields: dict[str, object]) -> ChatResponse:
+            theirs = {"http_client": sync, "http_async_client": httpx.AsyncClient(limits=at_once)}
+            clients = theirs if request.param == "stock httpx" else {}
+            given = {"base_url": url, "api_key": "k", "max_retries": 0, **clients, **fields}
+            return kind.run(Client(**given), ask(), None)
+
+        yield run
+
+
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("script", [says_nothing, stops_in_the_body, drips])
+def test_the_deadline_holds_for_the_whole_answer(kind: Kind, script: object, asked: Ask) -> None:
+    with serving(script) as server:  # type: ignore[arg-type]
+        started = time.monotonic()
+        with pytest.raises(APITimeoutError, match=r"the whole call .*\(deadline\)"):
+            asked(kind, server.url, {"deadline": 0.4})
+        assert 0.35 < time.monotonic() - started < 4
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_slow_answer_that_comes_before_the_deadline(kind: Kind, asked: Ask) -> None:
+    with serving(drips_quickly) as server:
+        assert asked(kind, server.url, {"deadline": 30.0}).text == "Late."
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_stalled_body_is_no_request_timeout_of_the_config(kind: Kind, asked: Ask) -> None:
+    """That one ends with the headers; to the rules of the config this is a lost connection."""
+    with serving(stops_in_the_body) as server:
+        target = {"custom_host": server.url, "request_timeout": 300}
+        with pytest.raises(APITimeoutError, match=r"no data for 0.4 s \(timeout\)") as caught:
+            asked(kind, server.url, {"portkey_config": target, "timeout": 0.4})
+    assert [attempt.status for attempt in caught.value.attempts] == [500]
+
+
+@pytest.mark.parametrize("kind", STREAMED)
+def test_the_first_token_timeout_is_named_where_no_headers_come(kind: Kind, asked: Ask) -> None:
+    with serving(says_nothing) as server, pytest.raises(APITimeoutError, match="first_token"):
+        asked(kind, server.url, {"first_token_timeout": 0.3})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_shortest_limit_is_the_one_that_is_named(kind: Kind, asked: Ask) -> None:
+    with serving(says_nothing) as server:
+        target = {"custom_host": server.url, "request_timeout": 200}
+        with pytest.raises(APITimeoutError, match="request_timeout of 0.2 s") as caught:
+            asked(kind, server.url, {"portkey_config": target, "deadline": 20.0, "timeout": 10.0})
+        assert [attempt.status for attempt in caught.value.attempts] == [408]
+        with pytest.raises(APITimeoutError, match="within 0.1 s. Raise timeout="):
+            asked(kind, server.url, {"portkey_config": target, "deadline": 20.0, "timeout": 0.1})
+
+
+@pytest.fixture
+def crowded() -> Callable[..., Client]:
+    """Make clients that share one permit; the answer that holds it takes its time."""
+    reset()
+    get("crowded").inject(Fault(delay=2))
+    return lambda **fields: Client(base_url="sandbox:crowded", max_concurrency=1, **fields)
+
+
+@pytest.mark.parametrize("kind", [KINDS[0], STREAMED[0]])
+def test_nobody_waits_for_a_permit_beyond_the_deadline(
+    kind: Kind, crowded: Callable[..., Client]
+) -> None:
+    busy = threading.Thread(target=crowded().chat, args=(ask(),))
+    busy.start()
+    while not get("crowded").in_flight:
+        time.sleep(0.01)
+    started = time.monotonic()
+    with pytest.raises(APITimeoutError, match="max_concurrency=1"):
+        kind.run(crowded(deadline=0.2), ask(), None)
+    assert time.monotonic() - started < 1.5
+    busy.join()
+    assert kind.run(crowded(deadline=20.0), ask(), None).text
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_no_task_waits_for_a_permit_beyond_the_deadline(
+    streamed: bool, crowded: Callable[..., Client]
+) -> None:
+    async def call(mine: Client) -> bool:
+        if not streamed:
+            return bool((await mine.achat(ask())).text)
+        return bool([delta async for delta in mine.astream(ask())])
+
+    busy = asyncio.create_task(crowded().achat(ask()))
+    while not get("crowded").in_flight:  # noqa: ASYNC110  the sandbox is asked, it tells nobody
+        await asyncio.sleep(0.01)
+    started = time.monotonic()
+    with pytest.raises(APITimeoutError, match="max_concurrency=1"):
+        await call(crowded(deadline=0.2))
+    assert time.monotonic() - started < 1.5
+    await busy
+    assert await call(crowded(deadline=20.0))
