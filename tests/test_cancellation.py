@@ -229,7 +229,7 @@ def call_here(mine: Client, *, streamed: bool) -> str:
 def test_an_interrupted_thread(
     point: Point, streamed: bool, mine: Client, mistral_sandbox: Sandbox
 ) -> None:
-    mistral_sandbox.inject(Fault(delay=1, when=OTHER), times=None)
+    mistral_sandbox.inject(Fault(delay=3, when=OTHER), times=None)
     mistral_sandbox.inject(point.fault)
     with ThreadPoolExecutor(MOST) as threads:
         others = [threads.submit(mine.chat, ask(OTHER)) for _ in range(point.others)]

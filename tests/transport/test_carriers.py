@@ -315,6 +315,8 @@ def test_a_cancelled_request_leaves_nothing(carrier: Carrier, said: bytes) -> No
                 await response.aread()
 
         asking = asyncio.create_task(read())
+        while not server.requests:  # noqa: ASYNC110  the server lives in a thread
+            await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
