@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, TypeVar
 
-from portkey_mistral._engine.outcomes import Answered, Committed, Outcome, Skipped
-from portkey_mistral._transport.call import Call
+import httpx
+
+from portkey_mistral._engine.outcomes import Answered, Attempt, Committed, Outcome, Skipped
+from portkey_mistral._transport.call import Call, Sending
 from portkey_mistral._transport.thresholds import Settled
 from portkey_mistral._wire.failures import call_info
 from portkey_mistral.exceptions import APIConnectionError, APIError, PortkeyMistralError
@@ -23,6 +28,8 @@ __all__ = ["Journal", "with_info"]
 
 T = TypeVar("T")
 
+_logger = logging.getLogger("portkey_mistral")
+
 
 class Journal:
     """Kept by a driver while it follows a plan."""
@@ -32,12 +39,16 @@ class Journal:
         self._records: list[AttemptRecord] = []
         self._errors: list[PortkeyMistralError] = []
         self._last: Settled[Any] | None = None
+        self._lost: tuple[str, ...] = ()
 
     def note(self, settled: Settled[Any]) -> None:
         """Write down one attempt; the last one written is the one that the call ended with."""
         attempt, sending = settled.attempt, settled.sending
         outcome, error = settled.verdict.outcome, settled.verdict.error
         self._last = settled
+        self._lost = (
+            () if sending is None else self._told_of_loss(attempt, sending, settled.headers)
+        )
         if error is not None:
             self._errors.append(error)
         self._records.append(
@@ -52,6 +63,15 @@ class Journal:
                 cached=isinstance(outcome, Answered) and outcome.cached,
             )
         )
+
+    def _told_of_loss(
+        self, attempt: Attempt, sending: Sending, headers: Mapping[str, str]
+    ) -> tuple[str, ...]:
+        path = headers.get("x-portkey-last-used-option-index")
+        lost = sending.lost(path)
+        if lost:
+            _log_once(path or attempt.path, httpx.URL(sending.request.url).host, lost)
+        return lost
 
     def info(self) -> CallInfo:
         """Describe the call as far as it went."""
@@ -70,7 +90,7 @@ class Journal:
             told,
             trace_id=told.trace_id or self._call.trace_id,
             attempts=tuple(self._records),
-            lost=sending.lost(told.option_path) if sending else (),
+            lost=self._lost,
             **ours,
         )
 
@@ -89,6 +109,17 @@ class Journal:
             error.attempts = tuple(self._records)
             error.trace_id = error.trace_id or self._call.trace_id
         return error
+
+
+@lru_cache(maxsize=1024)
+def _log_once(path: str, host: str, lost: tuple[str, ...]) -> None:
+    _logger.warning(
+        "%s (%s) was not told %s, for which its API has no word. Each response names what was lost in its "
+        "info; this is logged once.",
+        path,
+        host,
+        ", ".join(lost),
+    )
 
 
 def with_info(value: T, info: CallInfo) -> T:
