@@ -8,6 +8,7 @@ import json
 import pytest
 
 import upstream as scripted
+from mistral_schemas import parameters
 from parity import placed
 from portkey_mistral import (
     APIStatusError,
@@ -145,6 +146,7 @@ CHAT = [
         {"type": "json_schema", "json_schema": {"name": "A", "schema": SCHEMA, "strict": True}},
     ),
     ("tools", [TOOL], [WIRE_TOOL]),
+    ("tools", [{"type": "web_search"}]),
     ("tools", [TOOL, STRICT_TOOL], [WIRE_TOOL, WIRE_STRICT_TOOL]),
     ("tool_choice", ToolChoice("auto"), "auto", WITH_TOOLS),
     ("tool_choice", ToolChoice("none"), "none", WITH_TOOLS),
@@ -264,6 +266,15 @@ def test_fim_parameter(through, came, row, lane):
     assert body == {"model": "codestral-latest", "prompt": "def f(", name: wire}
 
 
+@pytest.mark.parametrize("lane", ["auto", "proxy"])
+def test_fim_stream(through, came, lane):
+    client = through(gateway_lane=lane)
+    request = FIMRequest(model="codestral-latest", prompt="def f(")
+    assert "".join(delta.text for delta in client.stream(request)) == "a"
+    (hit,) = came()
+    assert said(hit) == {"model": "codestral-latest", "prompt": "def f(", "stream": True}
+
+
 @pytest.mark.parametrize("lane", LANES)
 @pytest.mark.parametrize("row", EMBED, ids=named)
 def test_embedding_parameter(through, came, row, lane):
@@ -303,6 +314,20 @@ def test_every_field_of_a_request_is_in_the_tables():
         (EmbeddingRequest, EMBED, {"model", "inputs", "extra"}),
     ):
         assert {field.name for field in dataclasses.fields(kind)} - others <= {r[0] for r in table}
+
+
+@pytest.mark.parametrize(
+    ("entry", "table", "others"),
+    [
+        # These have tests of their own above and below.
+        ("chat.request", CHAT, {"model", "messages", "stream"}),
+        ("fim.request", FIM, {"model", "prompt", "stream"}),
+        ("embeddings.request", EMBED, {"model", "input"}),
+    ],
+)
+def test_every_parameter_that_mistral_publishes_is_in_the_tables(entry, table, others):
+    """The schemas are no part of this repository; they are asked where they lie beside it."""
+    assert parameters(entry) - others <= {row[0] for row in table}
 
 
 MESSAGES = [

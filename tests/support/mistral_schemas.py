@@ -20,6 +20,15 @@ def published(entry):
     return Draft202012Validator(schema, format_checker=FormatChecker())
 
 
+def parameters(entry):
+    """Name all that a request may say; nothing without the schemas."""
+    validator = published(entry)
+    if validator is None:
+        return frozenset()
+    name = validator.schema["$ref"].rpartition("/")[2]
+    return frozenset(validator.schema["$defs"][name]["properties"])
+
+
 def conforms(entry, value):
     """Tell whether a value is what Mistral publishes; without the schemas nothing speaks against it."""
     validator = published(entry)
