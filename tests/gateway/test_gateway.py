@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from pydantic import BaseModel
 
-from portkey_mistral import RateLimitError, sandbox
+from portkey_mistral import GuardrailDeniedError, ParameterLossError, RateLimitError, sandbox
 from voices import KEY
 
 pytestmark = pytest.mark.gateway
@@ -167,3 +167,38 @@ async def test_load_balance(speak, target):
     assert hits["east"] > 0
     assert hits["west"] > 0
     assert hits["idle"] == 0
+
+
+DENYING = [{"default.contains": {"operator": "none", "words": ["Hello"]}, "deny": True}]
+
+
+@pytest.mark.parametrize("way", ["chat", "stream", "call_tools"])
+async def test_a_guardrail_that_denies(speak, target, way):
+    voice = speak(target(input_guardrails=DENYING))
+    with pytest.raises(GuardrailDeniedError) as denied:
+        await getattr(voice, way)("Hello")
+    assert denied.value.status_code == 446
+    assert denied.value.hook_results["before_request_hooks"]
+    assert came() == []
+
+
+async def test_guardrails_are_never_skipped_for_what_the_unified_route_would_lose(speak, target):
+    voice = speak(target(input_guardrails=DENYING))
+    with pytest.raises(ParameterLossError, match="stop"):
+        await voice.chat("Hello", stop=["."])
+    assert came() == []
+
+
+@pytest.mark.parametrize(
+    ("lane", "fields"), [("unified", {}), ("proxy", {"stop": ["."]})], ids=["unified", "proxy"]
+)
+async def test_an_answer_tells_how_the_call_went(speak, target, lane, fields):
+    sandbox.get("first").fail(503, times=None)
+    sandbox.get("second").fail(500)
+    config = fallback(target("first"), target("second", retry={"attempts": 1}))
+    info = (await speak(config, trace_id="t1").chat("Hello", **fields)).info
+    assert (info["way"], info["lane"], info["provider"]) == ("gateway", lane, "mistral-ai")
+    assert (info["option_path"], info["retry_count"]) == ("config.targets[1]", 1)
+    assert (info["cache_status"], info["trace_id"]) == ("DISABLED", "t1")
+    assert info["request_id"]
+    assert any("remaining" in name for name in info["rate_limits"])
