@@ -323,6 +323,21 @@ def test_an_answer_is_kept_until_it_expires(clean: RedisServer) -> None:
     other.close()
 
 
+@pytest.mark.parametrize("found", [b"", b"\x00{", b"{}", b'{"choices": []}', b"[1]"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kept_answer_that_cannot_be_read_is_none(
+    kind: Kind, found: bytes, clean: RedisServer
+) -> None:
+    config = {"custom_host": "sandbox:kept", "cache": {"mode": "simple", "max_age": 60}}
+    mine = Client(base_url="sandbox:", portkey_config=config, state=clean.url())
+    kind.run(mine, ask(), None)
+    with clean.client() as store:
+        (key,) = store.keys("*:answer:*")
+        store.set(key, found)
+    assert kind.run(mine, ask(), None).info.cache_status is None
+    assert kind.run(mine, ask(), None).info.cache_status == "HIT"
+
+
 def test_a_very_large_answer_stays_in_its_process(clean: RedisServer) -> None:
     one, other = RedisState(clean.url()), RedisState(clean.url())
     one.remember("k", b"x" * 2_000_000, None)

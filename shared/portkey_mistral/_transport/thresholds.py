@@ -144,7 +144,12 @@ def _cached(call: Call[T], attempt: Attempt, sending: Sending) -> T | None:
     if attempt.target.cache is None or call.refresh_cache or call.streams:
         return None
     body = call.state.cached(_cache_key(sending), time.time())
-    return None if body is None else call.read(loads(body))
+    if body is None:
+        return None
+    try:
+        return call.read(loads(body))
+    except ValueError:  # whoever shares the store may have kept something else
+        return None
 
 
 def _cache_key(sending: Sending) -> str:
