@@ -254,7 +254,7 @@ def waits(trace):
 # --- jitter-deadline --------------------------------------------------------------------------------
 
 
-def test_difference_jitter(both, monkeypatch):
+def test_difference_jitter_deadline_of_waits(both, monkeypatch):
     """The gateway waits 1 and 2 seconds; we up to as much."""
     monkeypatch.setattr("portkey_mistral._calls._dice", Even())
     gateways, own = both(case(leaf("a", retry={"attempts": 2}), FAILS))
@@ -270,7 +270,7 @@ class Even:
         return 0.5
 
 
-def test_difference_deadline(gateway, upstream):
+def test_difference_jitter_deadline_of_a_caller_that_leaves(gateway, upstream):
     """The gateway goes on after its caller left; we end with the deadline, and so with the caller."""
     config = fallback(leaf("a", retry={"attempts": 1}), leaf("b"))
     some = case(config, Reply(503, ERROR, wait=0.3))
@@ -421,6 +421,15 @@ def test_difference_stream_framing_of_broken_streams(gateway, upstream, reply):
     with pytest.raises(StreamInterruptedError) as caught:
         list(streamed(upstream, reply))
     assert caught.value.partial.text == "one "
+
+
+def test_difference_stream_framing_of_another_good_status(gateway, upstream):
+    """The gateway knows a stream by the statuses 200 and 246, and fails by itself at any other."""
+    reply = Reply(201, sse(ONE, TWO, DONE, b"[DONE]"), "text/event-stream")
+    gateways = theirs(case(leaf("a"), reply, mode="stream"), gateway, upstream)
+    assert gateways.status == 500
+    assert gateways.headers["x-portkey-gateway-exception"] == "true"
+    assert "".join(delta.text for delta in streamed(upstream, reply)) == "one two"
 
 
 def streamed(upstream, reply):
