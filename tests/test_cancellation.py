@@ -20,11 +20,12 @@ import pytest
 
 from kinds import ask
 from pools import busy
-from portkey_mistral import Client
+from portkey_mistral import Client, InternalServerError, _calls
 from portkey_mistral._transport import permits
 from portkey_mistral._transport.connections import Wiring, async_client, sync_client
-from portkey_mistral.config import Config
+from portkey_mistral.config import Breaker, Config
 from portkey_mistral.sandbox import Fault, Sandbox
+from portkey_mistral.state import connect
 
 LONG = "Tell me a long story about a cat, in at least sixty words."
 OTHER = "Hold a permit."
@@ -328,3 +329,33 @@ async def test_a_loop_that_ends_with_a_stream_half_read(
 
     await asyncio.to_thread(asyncio.run, run())
     assert len(mistral_sandbox.requests) == 1
+
+
+# --- what its breaker hears ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_stream_that_is_left_after_its_first_content_was_a_success(
+    is_async: bool, mistral_sandbox: Sandbox
+) -> None:
+    """Whoever never reads to the end would else keep a breaker half-open for ever."""
+    breaker = {"failure_threshold": 1, "cooldown_interval": 300, "failure_status_codes": [500]}
+    config = {"custom_host": "sandbox:", "cb_config": breaker}
+    mine = Client(base_url="sandbox:", portkey_config=config)
+    mistral_sandbox.fail(500)
+    with pytest.raises(InternalServerError):
+        mine.chat(ask())
+    time.sleep(0.35)
+
+    async def leave() -> None:
+        async with mine.astream(ask(LONG)) as stream:
+            await anext(stream)
+
+    if is_async:
+        asyncio.run(leave())
+    else:
+        with mine.stream(ask(LONG)) as stream:
+            next(stream)
+    (key,) = _calls._config_facts(Config.parse(config)).breaker_keys.values()
+    assert connect("memory:").admit(key, Breaker(failure_threshold=1), time.monotonic())
+    assert connect("memory:").admit(key, Breaker(failure_threshold=1), time.monotonic())

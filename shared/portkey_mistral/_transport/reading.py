@@ -144,6 +144,11 @@ class Reading:
             self._settle(unreachable(self._call, self._attempt, fault, url))
         return []
 
+    def left(self) -> None:
+        """The caller has heard enough. Content had come, so all is well with the target."""
+        if self.settled is None and self.committed and self.last_event is not None:
+            self._settle(Verdict(Committed(time.monotonic(), self._status)))
+
     def continuable(self) -> str | None:
         """The text that another attempt may take up; None where the answer is whole or more than text."""
         messages = self._answer.messages()

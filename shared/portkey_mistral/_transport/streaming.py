@@ -151,21 +151,30 @@ class Stream(_Course, Iterator[Delta]):
         if isinstance(ready, Settled):
             reading.settled = ready
             return
-        with permit(call.limits.bound, call.deadline):
-            try:
-                with open_response(call, attempt, ready) as response:
-                    if _is_unwanted(response, attempt):
-                        reading.discard(ready, response.status_code, response.headers)
-                    elif not _is_stream(response):
-                        body = body_in_time(response, call, reading)
-                        yield reading.whole(ready, response.status_code, response.headers, body)
-                    else:
-                        reading.opened(ready, response.status_code, response.headers)
-                        yield from self._read(response, reading)
-            except (*FAULTS, *BROKEN) as fault:
-                yield reading.broke(fault, ready)
-        if reading.settled is not None:
-            settle(call, reading.settled, b"")
+        try:
+            with permit(call.limits.bound, call.deadline):
+                yield from self._exchange(attempt, ready, reading)
+        finally:
+            reading.left()
+            if reading.settled is not None:
+                settle(call, reading.settled, b"")
+
+    def _exchange(
+        self, attempt: Attempt, sending: Sending, reading: Reading
+    ) -> Iterator[list[Delta]]:
+        call = self._call
+        try:
+            with open_response(call, attempt, sending) as response:
+                if _is_unwanted(response, attempt):
+                    reading.discard(sending, response.status_code, response.headers)
+                elif not _is_stream(response):
+                    body = body_in_time(response, call, reading)
+                    yield reading.whole(sending, response.status_code, response.headers, body)
+                else:
+                    reading.opened(sending, response.status_code, response.headers)
+                    yield from self._read(response, reading)
+        except (*FAULTS, *BROKEN) as fault:
+            yield reading.broke(fault, sending)
 
     def _read(self, response: httpx.Response, reading: Reading) -> Iterator[list[Delta]]:
         with Watchdog(response, self._call, reading) as watchdog:
@@ -251,6 +260,7 @@ class _AsyncTake:
 
     async def __aexit__(self, *_: object) -> None:
         await self._held.aclose()
+        self._reading.left()
         settled = self._reading.settled
         if self._sending is not None and settled is not None:
             await aside(self._call, settle, self._call, settled, b"")
