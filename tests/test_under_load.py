@@ -209,7 +209,9 @@ IN_PROCESS = [
 OVER_HTTP = [
     pytest.param(Load(150, 16, patience=5.0), id="150"),
     pytest.param(
-        Load(1500, 16, patience=5.0), id="1500", marks=[pytest.mark.full, pytest.mark.timeout(600)]
+        Load(10_000, 64, patience=5.0),
+        id="10000",
+        marks=[pytest.mark.full, pytest.mark.timeout(600)],
     ),
 ]
 
