@@ -6,11 +6,11 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
-from ipaddress import ip_address
 from typing import Any, cast
 
 import httpx
 
+from portkey_mistral._transport.http1.dialling import dial
 from portkey_mistral._transport.http1.framing import ProtocolError, ResponseReader, request_head
 from portkey_mistral._transport.http1.pool import (
     IdleConnections,
@@ -261,14 +261,6 @@ def _settle(future: asyncio.Future[bool] | None, woken: bool) -> None:
         future.set_result(woken)
 
 
-def _is_number(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
 async def _connect(
     origin: Origin, ssl_context: Callable[[], ssl.SSLContext], seconds: float | None
 ) -> _Connection:
@@ -277,14 +269,10 @@ async def _connect(
     how: dict[str, Any] = {}
     if scheme == "https":
         how |= {"ssl": ssl_context(), "server_hostname": host}
-    # IPv6 and IPv4 side by side. A number has only one of them, uvloop has no such argument, and a connection
-    # that is made in the very moment of a cancellation is left to the garbage collector.
-    if not _is_number(host) and isinstance(loop, asyncio.BaseEventLoop):
-        how["happy_eyeballs_delay"] = 0.25
     try:
         async with asyncio.timeout(seconds):
             _, connection = await loop.create_connection(
-                lambda: _Connection(loop), host, port, **how
+                lambda: _Connection(loop), sock=await dial(host, port), **how
             )
     except TimeoutError as fault:
         raise httpx.ConnectTimeout(str(fault)) from fault
