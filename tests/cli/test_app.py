@@ -137,7 +137,7 @@ def test_route_simulates_the_traffic_that_conditions_see(tmp_path: Path) -> None
         (["--fail", "a=429:0.3"], "need --simulate"),
         (["--simulate", "9", "--fail", "c=429:0.3"], "no target 'c'"),
         (["--simulate", "9", "--fail", "a=42:0.3"], "'42' is no status"),
-        (["--simulate", "9", "--fail", "a=429"], "is no number"),
+        (["--simulate", "9", "--fail", "a=429"], "expected TARGET=429:0.3"),
         (["--simulate", "9", "--fail", "429:0.3"], "expected TARGET=429:0.3"),
         (["--simulate", "9", "--slow", "a=fast"], "'fast' is no number"),
         (["--simulate", "9", "--with", "tier=paid"], "metadata.<key>"),

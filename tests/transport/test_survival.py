@@ -124,9 +124,9 @@ async def _long(text: str, name: str) -> tuple[str, str | None]:
 async def test_a_long_answer_broken_at_every_event(size: int) -> None:
     text, kinds = words(size), list(FAULTS.values())
     last = events_of(text)
-    for start in range(0, last, 100):
+    for start in range(0, last, 250):
         names = []
-        for event in range(start, min(start + 100, last)):
+        for event in range(start, min(start + 250, last)):
             names.append(f"long-{event - start}")
             scripted(names[-1], text, at(kinds[event % len(kinds)], event))
         answers = await asyncio.gather(*(_long(text, name) for name in names))

@@ -60,7 +60,9 @@ def behaviours(
     found: dict[str, Behaviour] = {}
     for option in failures:
         name, told = _pair(option, "--fail", "TARGET=429:0.3")
-        mishap, _, share = told.partition(":")
+        mishap, colon, share = told.partition(":")
+        if not colon:
+            raise ConfigurationError(f"--fail {option}: expected TARGET=429:0.3.")
         known = found.get(name, Behaviour())
         failing = {**known.failures, _mishap(mishap, option): _number(share, option)}
         found[name] = dataclasses.replace(known, failures=failing)
