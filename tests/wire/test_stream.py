@@ -9,6 +9,7 @@ from portkey_mistral._wire.stream import (
     MalformedEvent,
     StreamCut,
     StreamDecoder,
+    StreamFault,
     deltas_of_answer,
 )
 from portkey_mistral.messages import ReferencePart, TextPart, ThinkingPart, ToolCall, UnknownPart
@@ -421,6 +422,44 @@ def test_fault_a_stream_that_is_cut(data):
     decoder.feed(data)
     with pytest.raises(StreamCut):
         decoder.finish()
+
+
+TEXTS = ["The cat sat.", "Où étiez-vous, Łódź ?", "Да 🎉 北京 👩‍👩‍👧 🇫🇷 é́"]
+
+
+def broken(data):
+    """Return the text that was given before the fault, and the fault."""
+    decoder, deltas = StreamDecoder(), []
+    with pytest.raises(StreamFault) as caught:
+        deltas += decoder.feed(data)
+        decoder.finish()
+    return "".join(delta.text for delta in deltas), caught.value
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_fault_a_cut_at_every_byte_is_noticed(text):
+    pieces = text.split(" ")
+    told = [event(choice(content=piece)) for piece in pieces]
+    stream = ROLE + b"".join(told) + END
+    for cut in range(len(stream)):
+        whole = sum(cut >= len(ROLE + b"".join(told[: at + 1])) for at in range(len(told)))
+        given, fault = broken(stream[:cut])
+        assert given == "".join(pieces[:whole])
+        assert isinstance(fault, StreamCut)
+    for end in range(len(DONE) + 1):
+        assert answer(stream + DONE[:end]).text == "".join(pieces)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("byte", [b"\x00", b"\x1f", b"\xff"])
+def test_fault_rubbish_at_every_byte_is_noticed(text, byte):
+    pieces = text.split(" ")
+    events = [ROLE, *(event(choice(content=piece)) for piece in pieces), END]
+    for at, faulty in enumerate(events):
+        for place in range(len(b"data: "), len(faulty) - len(b"\n\n")):
+            damaged = faulty[:place] + byte + faulty[place + 1 :]
+            given, _ = broken(b"".join([*events[:at], damaged, *events[at + 1 :], DONE]))
+            assert given == "".join(pieces[: max(at - 1, 0)])
 
 
 def test_fault_no_key_gets_into_an_error():
