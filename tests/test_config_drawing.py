@@ -79,9 +79,9 @@ def test_mermaid_draws_each_node_once_and_joins_it_to_its_parent() -> None:
 
 
 def test_mermaid_escapes_what_a_user_wrote() -> None:
-    config = Config.parse({"name": 'a"]; click <b>&', "override_params": {"model": 'm"'}})
+    config = Config.parse({"name": 'a"]; click <b>&#35;', "override_params": {"model": 'm"'}})
     label = config.to_mermaid().splitlines()[1]
-    assert label == '    n0["mistral-ai m&quot; (a&quot;]; click &lt;b&gt;&amp;)"]'
+    assert label == '    n0["mistral-ai m&quot; (a&quot;]; click &lt;b&gt;&amp;#35;35;)"]'
 
 
 def test_a_slug() -> None:

@@ -62,5 +62,5 @@ def _boxes(node: Node, numbers: Iterator[int], *, parent: str, edge: str) -> Ite
 
 def _quoted(text: str) -> str:
     """Escape what would end or change a Mermaid label."""
-    escaped = text.replace("&", "&amp;").replace('"', "&quot;")
+    escaped = text.replace("#", "#35;").replace("&", "&amp;").replace('"', "&quot;")
     return escaped.replace("<", "&lt;").replace(">", "&gt;")
