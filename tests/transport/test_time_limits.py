@@ -83,27 +83,27 @@ def test_a_slow_answer_that_comes_before_the_deadline(kind: Kind, asked: Ask) ->
 def test_a_stalled_body_is_no_request_timeout_of_the_config(kind: Kind, asked: Ask) -> None:
     """That one ends with the headers; to the rules of the config this is a lost connection."""
     with serving(stops_in_the_body) as server:
-        target = {"custom_host": server.url, "request_timeout": 300}
-        with pytest.raises(APITimeoutError, match=r"no data for 0.4 s \(timeout\)") as caught:
-            asked(kind, server.url, {"portkey_config": target, "timeout": 0.4})
+        target = {"custom_host": server.url, "request_timeout": 700}
+        with pytest.raises(APITimeoutError, match=r"no data for 0.8 s \(timeout\)") as caught:
+            asked(kind, server.url, {"portkey_config": target, "timeout": 0.8})
     assert [attempt.status for attempt in caught.value.attempts] == [500]
 
 
 @pytest.mark.parametrize("kind", STREAMED)
 def test_the_first_token_timeout_is_named_where_no_headers_come(kind: Kind, asked: Ask) -> None:
     with serving(says_nothing) as server, pytest.raises(APITimeoutError, match="first_token"):
-        asked(kind, server.url, {"first_token_timeout": 0.3})
+        asked(kind, server.url, {"first_token_timeout": 0.6})
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_shortest_limit_is_the_one_that_is_named(kind: Kind, asked: Ask) -> None:
     with serving(says_nothing) as server:
-        target = {"custom_host": server.url, "request_timeout": 200}
-        with pytest.raises(APITimeoutError, match="request_timeout of 0.2 s") as caught:
+        target = {"custom_host": server.url, "request_timeout": 900}
+        with pytest.raises(APITimeoutError, match="request_timeout of 0.9 s") as caught:
             asked(kind, server.url, {"portkey_config": target, "deadline": 20.0, "timeout": 10.0})
         assert [attempt.status for attempt in caught.value.attempts] == [408]
-        with pytest.raises(APITimeoutError, match="within 0.1 s. Raise timeout="):
-            asked(kind, server.url, {"portkey_config": target, "deadline": 20.0, "timeout": 0.1})
+        with pytest.raises(APITimeoutError, match="within 0.6 s. Raise timeout="):
+            asked(kind, server.url, {"portkey_config": target, "deadline": 20.0, "timeout": 0.6})
 
 
 @pytest.fixture
