@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -37,25 +39,65 @@ DOCUMENTS = [
 ]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _cluster(tmp_path_factory) -> Iterator[None]:
-    import ray
+# A busy machine is slow, not broken: Ray's own limits would give up on it, or kill what it counts as too big.
+PATIENCE = {
+    "RAY_gcs_server_port_wait_time_s": "120",
+    "RAY_worker_register_timeout_seconds": "300",
+    "RAY_health_check_failure_threshold": "60",
+    "RAY_memory_monitor_refresh_ms": "0",
+}
+SWITCHES = {
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
 
+
+@pytest.fixture(scope="module", autouse=True)
+def _cluster() -> Iterator[None]:
+    import ray.data
+
+    # Not TMPDIR: nox sets a deep one, and a path of more than 107 bytes is no socket's.
+    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("RAY_AUTH_MODE", "disabled")
-        environment.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        ray.init(
-            num_cpus=2,
-            include_dashboard=False,
-            log_to_driver=False,
-            object_store_memory=200_000_000,
-            _node_ip_address="127.0.0.1",
-            # The key is found by a worker in its environment, as on a cluster.
-            runtime_env={"env_vars": {"MISTRAL_API_KEY": KEY, "PYTHONPATH": str(SUPPORT)}},
-        )
+        for name, value in (PATIENCE | SWITCHES).items():
+            environment.setenv(name, value)
+        _start(folder)
         ray.data.DataContext.get_current().enable_progress_bars = False
         yield
         ray.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(folder: str, *, tries: int = 4) -> None:
+    """Start a cluster of our own. Ray gives a node half a minute, which no setting makes longer."""
+    import ray
+
+    for left in reversed(range(tries)):
+        try:
+            ray.init(
+                address="local",  # never one that somebody else runs here
+                num_cpus=2,
+                include_dashboard=False,
+                log_to_driver=False,
+                object_store_memory=100_000_000,
+                _node_ip_address="127.0.0.1",
+                _temp_dir=folder,
+                # The key is found by a worker in its environment, as on a cluster.
+                runtime_env={
+                    "env_vars": {
+                        "MISTRAL_API_KEY": KEY,
+                        "PYTHONPATH": str(SUPPORT),
+                        "no_proxy": "127.0.0.1",
+                    }
+                },
+            )
+        except Exception as error:
+            ray.shutdown()
+            if not left or "timed out" not in str(error).lower():
+                raise
+        else:
+            return
 
 
 def on_ray(embedding: type[PortkeyMistralEmbedding], **fields):
