@@ -45,7 +45,7 @@ def _tekken() -> Counter | None:
     from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 
     encode = MistralTokenizer.v3(is_tekken=True).instruct_tokenizer.tokenizer.encode
-    return lambda text: len(encode(text, bos=False, eos=False))
+    return lambda text: len(encode(_as_sent(text), bos=False, eos=False))
 
 
 @cache
@@ -55,7 +55,12 @@ def _sentencepiece() -> Counter | None:
     from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 
     encode = MistralTokenizer.v1().instruct_tokenizer.tokenizer.encode
-    return lambda text: len(encode(text, bos=False, eos=False))
+    return lambda text: len(encode(_as_sent(text), bos=False, eos=False))
+
+
+def _as_sent(text: str) -> str:
+    """Put U+FFFD for half a surrogate pair, which UTF-8 cannot hold and tokenizers refuse."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _missing(*modules: str) -> bool:

@@ -106,6 +106,19 @@ async def test_what_is_no_text_is_told(embedding, mistral_sandbox, ask, method, 
 
 
 @pytest.mark.parametrize("method", BATCH)
+async def test_half_a_character_spoils_no_batch(embedding, ask, method):
+    """Texts taken out of PDFs hold such halves, which UTF-8 cannot."""
+    texts = ["a cat", "a \ud83d dog", "a \ud83d dog " * 5000]
+    (vectors,) = await ask(embedding, method, texts[:2])
+    assert vectors[0] == embedding.get_text_embedding("a cat")
+    assert vectors[1] == embedding.get_text_embedding("a \ufffd dog")
+    with pytest.raises((APIStatusError, InvalidRequestError)) as error:
+        await ask(embedding, method, texts)
+    told = f"{error.value} {getattr(error.value, '__notes__', '')}"
+    assert "index 2" in told or "inputs[2]" in told
+
+
+@pytest.mark.parametrize("method", BATCH)
 async def test_a_text_that_is_too_long_is_pinned_to_its_place(embedding, ask, method):
     texts = ["short", "also short", "long " * 9000, "short again"]
     with pytest.raises((APIStatusError, InvalidRequestError)) as error:
