@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from llama_index.core.base.llms.types import ChatMessage
 
+from llamaindex_portkey_mistral.guarding import opened
 from llamaindex_portkey_mistral.messages import to_messages
 from llamaindex_portkey_mistral.tools import to_tool, to_tool_choice
 from portkey_mistral.exceptions import InvalidRequestError
@@ -35,6 +36,8 @@ _OPTIONS = frozenset(option.name for option in fields(CallOptions))
 _MODEL_FIELDS = argument_names(GenerationSettings)
 _CHAT_ONLY = frozenset({"tools", "tool_choice"})
 _FIM_FIELDS = frozenset(each.name for each in fields(FIMRequest)) - {"prompt", "suffix", "extra"}
+# `extra_headers` is other vendors' name of `headers`; core's own DocumentContextExtractor says it too.
+_MAPPINGS = frozenset({"additional_kwargs", "extra_headers", "headers"})
 # Core passes these along; they say nothing to the model.
 _IGNORED = frozenset({"formatted", "verbose"})
 
@@ -110,8 +113,10 @@ def fim_call(
 
 def _split(kwargs: Mapping[str, Any]) -> _Split:
     """Sort a call's arguments by what they are for. A None of an unknown name is let go."""
-    extra = dict(kwargs.get("additional_kwargs") or {})
-    rest = {name: value for name, value in kwargs.items() if name != "additional_kwargs"}
+    extra = dict(_mapping(kwargs, "additional_kwargs"))
+    rest = {name: value for name, value in kwargs.items() if name not in _MAPPINGS}
+    if headers := {**_mapping(kwargs, "extra_headers"), **_mapping(kwargs, "headers")}:
+        rest["headers"] = opened(headers)
     known = _OPTIONS | _CHAT_ONLY | _IGNORED | _MODEL_FIELDS.keys()
     for name, value in rest.items():
         if name not in known and value is not None:
@@ -124,6 +129,16 @@ def _split(kwargs: Mapping[str, Any]) -> _Split:
         },
         extra=extra,
     )
+
+
+def _mapping(kwargs: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    match kwargs.get(name):
+        case None:
+            return {}
+        case Mapping() as found:
+            return found
+        case found:
+            raise InvalidRequestError(f"{name} must be a mapping, got {type(found).__name__}.")
 
 
 def _unknown(name: str, known: Iterable[str]) -> InvalidRequestError:

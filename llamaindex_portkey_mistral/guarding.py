@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import wrapt
 from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.prompts import BasePromptTemplate
+from pydantic import BaseModel, SecretStr
 
 from portkey_mistral.config import Config
 from portkey_mistral.exceptions import InvalidRequestError
 
-__all__ = ["guarded"]
+__all__ = ["guarded", "opened"]
 
 _Class = TypeVar("_Class", bound=type)
 
-_TAKE_MESSAGES = frozenset({"chat", "achat", "stream_chat", "astream_chat"})
+_HEADERS = ("headers", "extra_headers")
 
 
 def guarded(names: Iterable[str]) -> Callable[[_Class], _Class]:
@@ -37,9 +39,21 @@ def guarded(names: Iterable[str]) -> Callable[[_Class], _Class]:
 def _guarding(
     method: Callable[..., Any], _instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    if method.__name__ in _TAKE_MESSAGES and (args or "messages" in kwargs):
-        _check_messages(args[0] if args else kwargs["messages"])
+    for position, (name, check) in enumerate(_checks_of(method.__name__)):
+        if position < len(args) or name in kwargs:
+            check(args[position] if position < len(args) else kwargs[name])
     return method(*args, **_sealed(kwargs))
+
+
+def _checks_of(method: str) -> Sequence[tuple[str, Callable[[Any], None]]]:
+    """Name the arguments that are looked at, in their order."""
+    if method.endswith("structured_predict"):
+        return (("output_cls", _check_class), ("prompt", _check_template))
+    if method.endswith("chat"):
+        return (("messages", _check_messages),)
+    if method.endswith(("complete", "fill_in_middle")):
+        return (("prompt", _check_text),)
+    return ()
 
 
 def _check_messages(messages: Any) -> None:
@@ -47,6 +61,10 @@ def _check_messages(messages: Any) -> None:
         raise InvalidRequestError(
             "A chat takes a list of ChatMessage, got text. Use complete() for a single text, or "
             "chat([ChatMessage(role='user', content=...)])."
+        )
+    if not isinstance(messages, Sequence):
+        raise InvalidRequestError(
+            f"A chat takes a list of ChatMessage, got {type(messages).__name__}. Put it into a list."
         )
     for message in messages:
         if not isinstance(message, ChatMessage):
@@ -56,11 +74,49 @@ def _check_messages(messages: Any) -> None:
             )
 
 
+def _check_text(prompt: Any) -> None:
+    if not isinstance(prompt, str):
+        raise InvalidRequestError(
+            f"A completion takes text, got {type(prompt).__name__}. Use chat() for messages."
+        )
+
+
+def _check_class(output_cls: Any) -> None:
+    if not (isinstance(output_cls, type) and issubclass(output_cls, BaseModel)):
+        found = repr(output_cls) if isinstance(output_cls, type) else type(output_cls).__name__
+        raise InvalidRequestError(
+            f"structured_predict fills a pydantic class, got {found}. Derive the class from BaseModel."
+        )
+
+
+def _check_template(prompt: Any) -> None:
+    if not isinstance(prompt, BasePromptTemplate):
+        raise InvalidRequestError(
+            f"structured_predict takes a prompt template, got {type(prompt).__name__}. "
+            "Use PromptTemplate(...)."
+        )
+
+
 def _sealed(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace a Portkey config by one that shows no key: its keys are `SecretStr` from here on."""
+    """Replace what may hold keys by what shows none: from here on they are `SecretStr`."""
     sealed = dict(kwargs)
     if (config := kwargs.get("portkey_config")) is not None:
         sealed["portkey_config"] = Config.parse(config)
+    for name in _HEADERS:
+        if isinstance(headers := kwargs.get(name), Mapping):
+            sealed[name] = {key: _secret(value) for key, value in headers.items()}
     if isinstance(inner := kwargs.get("llm_kwargs"), Mapping):
         sealed["llm_kwargs"] = _sealed(inner)
     return sealed
+
+
+def _secret(value: Any) -> Any:
+    return SecretStr(value) if isinstance(value, str) else value
+
+
+def opened(headers: Mapping[str, Any]) -> dict[str, str]:
+    """Take the values of headers out of their seals."""
+    return {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in headers.items()
+    }

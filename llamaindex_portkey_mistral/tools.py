@@ -29,6 +29,8 @@ _TOOL_FIELDS = ("description", "parameters", "strict")
 
 def wire_tool(tool: BaseTool) -> dict[str, Any]:
     """Describe a tool as it goes over the wire, but under the caller's own name."""
+    if not isinstance(tool, BaseTool):
+        raise _no_tool(tool)
     metadata = tool.metadata
     return {
         "type": "function",
@@ -51,10 +53,14 @@ def to_tool(tool: BaseTool | Tool | Mapping[str, Any]) -> Tool | Mapping[str, An
         case Tool() | Mapping():
             return tool
         case _:
-            raise InvalidRequestError(
-                f"A tool must be a LlamaIndex tool or a mapping, got {type(tool).__name__}. "
-                "Wrap a function with FunctionTool.from_defaults(fn)."
-            )
+            raise _no_tool(tool)
+
+
+def _no_tool(found: object) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"A tool must be a LlamaIndex tool or a mapping, got {type(found).__name__}. "
+        "Wrap a function with FunctionTool.from_defaults(fn)."
+    )
 
 
 def to_tool_choice(choice: Any) -> ToolChoice | None:

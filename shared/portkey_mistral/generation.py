@@ -102,8 +102,8 @@ class GenerationSettings(BaseModel):
     def generation_fields(self, overrides: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields of a request that are set, a call's own values first.
 
-        An override of None unsets the field for this call. The names are the wire's own, so
-        `request_metadata` comes back as `metadata`; `model` is always there. An empty `stop` is none.
+        An override of None unsets the field for this call, except `model`, which is always there. The
+        names are the wire's own, so `request_metadata` comes back as `metadata`. An empty `stop` is none.
 
         Raises:
             InvalidRequestError: `response_format` is none of the forms that Mistral knows.
@@ -113,8 +113,7 @@ class GenerationSettings(BaseModel):
         )  # where pydantic keeps the fields; a fifth of the cost of getattr, thrice a call
         merged = {name: own[name] for name in GENERATION_FIELDS}
         merged |= {_CANONICAL.get(name, name): value for name, value in overrides.items()}
-        if merged["model"] is None:
-            merged["model"] = own["model"]
+        merged["model"] = merged["model"] or own["model"]
         merged["metadata"] = merged.pop("request_metadata", None)
         if merged["response_format"] is not None:
             merged["response_format"] = ResponseFormat.read(merged["response_format"])

@@ -6,6 +6,7 @@ import warnings
 
 import pytest
 from llama_index.core.base.llms.types import ChatMessage, ImageBlock
+from llama_index.core.prompts import PromptTemplate
 
 from llamaindex_portkey_mistral import PortkeyMistral, PortkeyMistralEmbedding
 from portkey_mistral import ModelRetiredWarning
@@ -75,7 +76,16 @@ def _try_retired(llm) -> None:
 
 
 @pytest.mark.parametrize("method", ["chat", "stream_chat", "achat", "astream_chat"])
-@pytest.mark.parametrize(("messages", "expected"), [([], "at least one message"), ([1], "got int")])
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        ([], "at least one message"),
+        ([1], "got int"),
+        (None, "takes a list of ChatMessage, got NoneType"),
+        (ChatMessage(role="user", content="Hi"), "takes a list of ChatMessage, got ChatMessage"),
+        (iter([ChatMessage(role="user", content="Hi")]), "takes a list of ChatMessage, got list_"),
+    ],
+)
 async def test_bad_messages_are_told_before_sending(
     llm, mistral_sandbox, ask, method, messages, expected
 ):
@@ -87,6 +97,44 @@ async def test_bad_messages_are_told_before_sending(
 def test_text_instead_of_messages_points_to_complete(llm):
     with pytest.raises(InvalidRequestError, match=r"Use complete\(\)"):
         llm.chat("Hi")
+
+
+@pytest.mark.parametrize("method", ["complete", "astream_complete", "fill_in_middle"])
+async def test_a_prompt_that_is_no_text_is_told(make_llm, mistral_sandbox, ask, method):
+    with pytest.raises(InvalidRequestError, match="takes text, got int"):
+        await ask(make_llm(model="codestral-latest"), method, 3)
+    assert mistral_sandbox.requests == []
+
+
+@pytest.mark.parametrize("method", ["chat_with_tools", "astream_chat_with_tools"])
+async def test_a_bare_function_says_how_it_becomes_a_tool(llm, mistral_sandbox, ask, method):
+    with pytest.raises(InvalidRequestError, match=r"got builtin_fun.*FunctionTool\.from_defaults"):
+        await ask(llm, method, [print], user_msg="Hi")
+    assert mistral_sandbox.requests == []
+
+
+@pytest.mark.parametrize("method", ["structured_predict", "astream_structured_predict"])
+@pytest.mark.parametrize(
+    ("output_cls", "prompt", "expected"),
+    [
+        (dict, PromptTemplate("Hi"), "fills a pydantic class, got <class 'dict'>"),
+        ({"type": "object"}, PromptTemplate("Hi"), "fills a pydantic class, got dict"),
+        (ChatMessage, "Hi", r"takes a prompt template, got str\. Use PromptTemplate"),
+    ],
+)
+async def test_what_is_no_class_and_what_is_no_prompt_are_told(
+    llm, mistral_sandbox, ask, method, output_cls, prompt, expected
+):
+    with pytest.raises(InvalidRequestError, match=expected):
+        await ask(llm, method, output_cls, prompt=prompt)
+    assert mistral_sandbox.requests == []
+
+
+@pytest.mark.parametrize("name", ["headers", "extra_headers", "additional_kwargs"])
+def test_what_should_be_a_mapping_and_is_not_is_told(llm, mistral_sandbox, name):
+    with pytest.raises(InvalidRequestError, match=f"{name} must be a mapping, got str"):
+        llm.complete("Hi", **{name: "x"})
+    assert mistral_sandbox.requests == []
 
 
 def test_a_misspelt_argument_of_a_call_is_told(llm, mistral_sandbox):

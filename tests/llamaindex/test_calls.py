@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.tools import FunctionTool
+from pydantic import SecretStr
 
 from llamaindex_portkey_mistral.calls import chat_call, fim_call
 from portkey_mistral.exceptions import InvalidRequestError
@@ -40,6 +41,7 @@ def test_what_is_not_set_is_not_asked():
     ("kwargs", "field", "expected"),
     [
         ({"model": "m"}, "model", "m"),
+        ({"model": None}, "model", "mistral-small-latest"),
         ({"temperature": 0.2}, "temperature", 0.2),
         ({"seed": 7}, "random_seed", 7),
         ({"random_seed": 7}, "random_seed", 7),
@@ -76,6 +78,11 @@ def test_options_of_the_call_go_with_it():
     assert said == CallOptions(
         trace_id="t", timeout=3, portkey_metadata={"a": "b"}, headers={"x": "y"}
     )
+
+
+def test_extra_headers_are_headers_and_the_plain_name_wins():
+    said = call(extra_headers={"a": "1", "b": "1"}, headers={"b": SecretStr("2")}).options
+    assert said.headers == {"a": "1", "b": "2"}
 
 
 @pytest.mark.parametrize(

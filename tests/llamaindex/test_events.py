@@ -15,7 +15,10 @@ from llama_index.core.callbacks import (
 from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.span_handlers import SimpleSpanHandler
+from llama_index.core.prompts import PromptTemplate
 from llama_index.core.rate_limiter import BaseRateLimiter
+from llama_index.core.tools import FunctionTool
+from pydantic import BaseModel
 
 from portkey_mistral.sandbox import Fault
 
@@ -35,6 +38,18 @@ FIM = (
     "stream_fill_in_middle",
     "astream_fill_in_middle",
 )
+
+
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+ADD = FunctionTool.from_defaults(add)
+
+
+class Word(BaseModel):
+    word: str
 
 
 class Permits(BaseRateLimiter):
@@ -130,20 +145,36 @@ async def test_embedding_counts_once(make_embedding, recorder):
     assert permits.given == 3
 
 
-KEYS = ("sk-the-key-that-nobody-may-see", "sk-one-for-a-call-only")
+KEYS = (
+    "sk-the-key-that-nobody-may-see",
+    "sk-one-for-a-call-only",
+    "a-token-in-a-header-of-the-call",
+    "a-token-in-its-other-name",
+)
 
 
 async def test_no_event_and_no_span_holds_a_key(
-    make_llm, make_embedding, mistral_sandbox_url, ask, recorder
+    make_llm, make_embedding, mistral_sandbox, mistral_sandbox_url, ask, recorder
 ):
     events, spans = recorder
     debug = LlamaDebugHandler(print_trace_on_end=False)
     llm = make_llm(callback_manager=CallbackManager([debug]))
     target = {"provider": "mistral-ai", "api_key": KEYS[1], "custom_host": mistral_sandbox_url}
     config = {"strategy": {"mode": "fallback"}, "targets": [target]}
+    said = {
+        "portkey_config": config,
+        "headers": {"x-token": KEYS[2]},
+        "extra_headers": {"x-other": KEYS[3]},
+    }
 
     for method in METHODS:
-        await ask(llm, method, "Hi", portkey_config=config)
+        await ask(llm, method, "Hi", **said)
+        sent = mistral_sandbox.requests[-1].headers
+        assert (sent["x-token"], sent["x-other"]) == KEYS[2:]
+    await ask(llm, "achat_with_tools", [ADD], user_msg="Hi", **said)
+    prompt = PromptTemplate("The word is {word}.")
+    await ask(llm, "structured_predict", Word, prompt=prompt, word="sesame", llm_kwargs=said)
+    assert mistral_sandbox.requests[-1].headers["x-token"] == KEYS[2]
     await ask(make_embedding(), "get_text_embedding", "Hi")
 
     told = [f"{event!r} {event.model_dump()}" for event in events.events]
