@@ -38,6 +38,7 @@ from portkey_mistral import (
     Tool,
     UnprocessableEntityError,
 )
+from portkey_mistral.resume import ResumeStore
 from portkey_mistral.sandbox import Fault, get, reset
 
 ALL = [*KINDS, *STREAMED]
@@ -476,6 +477,27 @@ def test_a_refused_text_is_named_by_its_index_and_the_rest_is_kept(kind: str) ->
 
 
 @BOTH
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_blank_text_that_is_refused_is_named_by_its_index(kind: str, blank: str) -> None:
+    """OpenAI and servers like it say 400 to the whole request, and not why."""
+    texts = [f"fine {n}" for n in range(9)]
+    texts[7] = blank
+    get().inject(Fault(status=400, when=f'"{blank}"'), times=None)
+    with pytest.raises(BadRequestError) as caught:
+        embed(client(), kind, EmbeddingRequest(model="mistral-embed", inputs=texts))
+    assert caught.value.index == 7
+    assert caught.value.completed.keys() == {*range(7)}
+
+
+@BOTH
+def test_a_400_that_no_text_explains_is_not_asked_again(kind: str) -> None:
+    get().inject(Fault(status=400), times=None)
+    with pytest.raises(BadRequestError):
+        embed(client(), kind, EmbeddingRequest(model="mistral-embed", inputs=["a", "b"]))
+    assert len(get().requests) == 1
+
+
+@BOTH
 @pytest.mark.parametrize("fault", [Fault(vectors="short"), Fault(vectors="shuffled")])
 def test_wrong_answers_are_noticed_or_mended(kind: str, fault: Fault) -> None:
     texts = ["one", "two", "three"]
@@ -512,6 +534,18 @@ def test_a_stopped_job_goes_on_where_it_was(kind: str, tmp_path: object) -> None
     assert 0 < before < 1100
     assert after == 1100
     assert vectors == embed(client(), kind, request)
+
+
+def test_stored_vectors_of_other_fields_are_apart(tmp_path: object) -> None:
+    def store(**extra: object) -> ResumeStore:
+        request = EmbeddingRequest(model="m", inputs=["a"], extra=extra)
+        return ResumeStore(f"{tmp_path}/vectors.sqlite", request, place="p")
+
+    store().keep({"a": [1.0]})
+    store(task="search", depth=1).keep({"a": [2.0]})
+    assert store().found(["a"]) == {0: [1.0]}
+    assert store(depth=1, task="search").found(["a"]) == {0: [2.0]}
+    assert store(task="other").found(["a"]) == {}
 
 
 # --- OpenAI as a fallback target ----------------------------------------------------------------------

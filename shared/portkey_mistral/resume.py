@@ -1,7 +1,7 @@
 """Keeps finished vectors in an SQLite file, so that an embedding job that stopped goes on where it was.
 
-A vector is found again by everything that decides it: the place that made it, the model, its dimension and
-dtype, and the text. Several processes may share a file.
+A vector is found again by everything that decides it: the place that made it, the model, its dimension,
+dtype and further fields, and the text. Several processes may share a file.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from portkey_mistral.exceptions import ConfigurationError
 from portkey_mistral.requests import EmbeddingRequest
@@ -30,12 +31,11 @@ class ResumeStore:
 
     def __init__(self, path: str, request: EmbeddingRequest, place: str) -> None:
         self._path = Path(path).expanduser()
-        # Packed vectors are other objects than lists, so they are kept apart.
-        described: tuple[object, ...] = (place, request.model, request.output_dimension)
-        described += (request.output_dtype,)
+        described: list[Any] = [place, request.model, request.output_dimension]
+        described += [request.output_dtype, *sorted(request.extra.items())]
         if request.encoding_format == "base64":
-            described += (request.encoding_format,)
-        self._seed = hashlib.sha256(repr(described).encode())
+            described.append("base64")  # packed vectors are other objects than lists
+        self._seed = hashlib.sha256(repr(tuple(described)).encode())
 
     def found(self, texts: Sequence[str]) -> dict[int, Sequence[float]]:
         """Return the vectors that are there, by the position of their text."""

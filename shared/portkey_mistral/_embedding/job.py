@@ -154,7 +154,8 @@ class EmbeddingJob:
 
     def apart(self, part: Part, indices: list[int], error: APIStatusError) -> tuple[list[int], ...]:
         """Return what to send instead of a request that was refused; raise where taking apart cannot help."""
-        if not _is_about_inputs(error):
+        texts = [part.texts[index] for index in indices]
+        if not _is_about_inputs(error) and not _may_be_about_blanks(error, texts):
             raise error
         if len(indices) > 1:
             return halves(indices)
@@ -266,6 +267,11 @@ def _is_about_inputs(error: APIStatusError) -> bool:
     if error.code == _TOO_LARGE or error.status_code == 413:
         return True
     return error.status_code == 422 and "'input'" in repr(error.body)
+
+
+def _may_be_about_blanks(error: APIStatusError, texts: Sequence[str]) -> bool:
+    """Many servers refuse a text without content, and some do not say which."""
+    return error.status_code == 400 and not all(map(str.strip, texts))
 
 
 def _read(body: Any, *, expected: int, dtype: EmbeddingDtype, packed: bool) -> EmbeddingResponse:
