@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import pickle
+import sqlite3
 import threading
 import time
 
@@ -546,6 +548,20 @@ def test_stored_vectors_of_other_fields_are_apart(tmp_path: object) -> None:
     assert store().found(["a"]) == {0: [1.0]}
     assert store(depth=1, task="search").found(["a"]) == {0: [2.0]}
     assert store(task="other").found(["a"]) == {}
+
+
+def test_a_new_store_is_waited_for_while_another_process_makes_it(tmp_path: object) -> None:
+    """Several workers open the same new file at once, and SQLite does not wait when it changes its mode."""
+    path = f"{tmp_path}/vectors.sqlite"
+    with contextlib.closing(sqlite3.connect(path, check_same_thread=False)) as other:
+        other.execute("CREATE TABLE unrelated (a)")
+        other.execute("BEGIN IMMEDIATE")
+        done = threading.Timer(0.3, other.rollback)
+        done.start()
+        store = ResumeStore(path, EmbeddingRequest(model="m", inputs=["a"]), place="p")
+        store.keep({"a": [1.0]})
+        done.join()
+    assert store.found(["a"]) == {0: [1.0]}
 
 
 # --- OpenAI as a fallback target ----------------------------------------------------------------------

@@ -23,6 +23,7 @@ __all__ = ["ResumeStore"]
 _PACKED = ("f", "b", "B")
 # SQLite's own limit on variables in a statement was 999 for most of its life.
 _VARIABLES = 900
+_TRIES = 20
 _SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, kind TEXT, vector BLOB) WITHOUT ROWID"
 
 
@@ -60,8 +61,7 @@ class ResumeStore:
         try:
             connection = sqlite3.connect(self._path, timeout=30.0)
             try:
-                # Writers of other processes must not wait for readers.
-                connection.execute("PRAGMA journal_mode=WAL")
+                _let_readers_and_writers_pass(connection)
                 connection.execute(_SCHEMA)
                 with connection:
                     yield connection
@@ -72,6 +72,24 @@ class ResumeStore:
                 f"embed_resume={str(self._path)!r} cannot be used as a resume store: {fault}. Give the path "
                 "of a file in a folder that exists and can be written."
             ) from fault
+
+
+def _let_readers_and_writers_pass(connection: sqlite3.Connection) -> None:
+    """Change to a journal in which no process waits for another's reading.
+
+    SQLite waits for every lock but the one of this change, which fails at once. So the lock is waited for
+    by itself, and the change is tried again: somebody else may have been quicker, and made it.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as fault:
+            if not left or fault.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.rollback()
+        else:
+            return
 
 
 def _rows(
