@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from llama_index.core.agent.workflow import AgentStream, FunctionAgent
 from llama_index.core.agent.workflow.workflow_events import ToolCall, ToolCallResult
@@ -83,6 +85,21 @@ async def test_the_stream_of_an_agent_is_the_answer(make_agent, mistral_sandbox)
     result, events = await run(make_agent())
     stream = [event for event in events if isinstance(event, AgentStream)]
     assert "".join(event.delta for event in stream) == "It is three." == str(result)
+
+
+TURN = ["AgentInput", "AgentStream", "AgentOutput"]
+
+
+@pytest.mark.parametrize(
+    ("streaming", "turn"), [(True, TURN), (False, [TURN[0], TURN[2]])], ids=["stream", "whole"]
+)
+async def test_events_come_in_their_order(make_agent, mistral_sandbox, streaming, turn):
+    mistral_sandbox.reply("Let me add.", calls=[Call("add", '{"a": 1, "b": 2}')])
+    mistral_sandbox.reply("It is three.")
+    _, events = await run(make_agent(streaming=streaming))
+    names = [type(event).__name__ for event in events]
+    without_repeats = [name for name, _ in itertools.groupby(names)]
+    assert without_repeats == [*turn, "ToolCall", "ToolCallResult", *turn, "StopEvent"]
 
 
 async def test_thoughts_are_streamed_apart(make_agent, mistral_sandbox):

@@ -91,11 +91,17 @@ def test_a_chat_engine_remembers_what_was_said(llm, index, mistral_sandbox, mode
 @pytest.mark.parametrize(
     "mode", ["simple", "context", "condense_question", "condense_plus_context"]
 )
-async def test_a_chat_engine_remembers_async_streams_too(llm, index, mistral_sandbox, mode):
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_a_chat_engine_remembers_async_talks_too(
+    llm, index, mistral_sandbox, mode, streaming
+):
     engine = index.as_chat_engine(chat_mode=mode, llm=llm)
     mistral_sandbox.reply("Codestral completes code.", times=None)
     for question in (QUESTION, "And what does it cost?"):
-        response = await engine.astream_chat(question)
-        said = "".join([piece async for piece in response.async_response_gen()])
+        if streaming:
+            response = await engine.astream_chat(question)
+            said = "".join([piece async for piece in response.async_response_gen()])
+        else:
+            said = (await engine.achat(question)).response
         assert said == "Codestral completes code."
     assert [message.content for message in engine.chat_history[1::2]] == [said, said]

@@ -49,6 +49,19 @@ async def test_every_node_gets_its_own_vector(embedding, documents, use_async):
 
 
 @BOTH
+async def test_worker_processes_embed_with_the_same_key(
+    embedding, mistral_sandbox, documents, use_async
+):
+    pipeline = IngestionPipeline(transformations=[embedding])
+    nodes = await run(pipeline, documents, use_async=use_async, num_workers=2)
+    sent = {exchange.headers["authorization"] for exchange in mistral_sandbox.requests}
+    assert [node.id_ for node in nodes] == ["codestral", "pixtral", "magistral"]
+    assert sent == {"Bearer sk-the-key-that-nobody-may-see"}
+    for node in nodes:
+        assert node.embedding == embedding.get_text_embedding(node.get_content())
+
+
+@BOTH
 async def test_a_second_run_asks_for_nothing(embedding, mistral_sandbox, documents, use_async):
     pipeline = IngestionPipeline(transformations=[SentenceSplitter(), embedding])
     first = await run(pipeline, documents, use_async=use_async)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from llama_index.core.agent.workflow import FunctionAgent
+from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 from llama_index.core.memory import ChatMemoryBuffer, Memory
 from llama_index.core.storage.chat_store import SimpleChatStore
@@ -154,6 +154,59 @@ async def test_an_agents_context_is_stored_and_taken_up_again(llm, mistral_sandb
     result = await agent.run("What was it?", memory=memory, ctx=context)
     assert str(result) == "It was 3."
     assert roles(bodies()[-1]) == ["user", "assistant", "tool", "assistant", "user"]
+
+
+@pytest.fixture
+def team(llm):
+    """Make an agent, alone or in a workflow, with a tool that asks a person."""
+
+    async def erase(ctx: Context, what: str) -> str:
+        """Erase it."""
+        asked = InputRequiredEvent(prefix=f"Erase {what}?")
+        said = await ctx.wait_for_event(HumanResponseEvent, waiter_id="w", waiter_event=asked)
+        return f"{what}: {said.response}"
+
+    # Core reads them as they are, and here they are text.
+    erase.__annotations__ = {"ctx": Context, "what": str, "return": str}
+
+    def make(kind: str, *, streaming: bool) -> FunctionAgent | AgentWorkflow:
+        agent = FunctionAgent(name="eraser", description="Erases.", tools=[erase], llm=llm)
+        agent.streaming = streaming
+        return agent if kind == "agent" else AgentWorkflow(agents=[agent], root_agent="eraser")
+
+    return make
+
+
+@pytest.mark.filterwarnings("ignore:Skipping serialization of known unserializable key")
+@pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.parametrize("kind", ["agent", "workflow"])
+async def test_an_agent_that_waits_for_a_person_is_stored_midway_and_taken_up_again(
+    team, mistral_sandbox, bodies, kind, streaming
+):
+    memory = ChatMemoryBuffer.from_defaults(token_limit=10_000)
+    mistral_sandbox.reply("Shall I?", calls=[Call("erase", '{"what": "it"}')], thinking="Hm.")
+    handler = team(kind, streaming=streaming).run("Erase it.", memory=memory)
+    async for event in handler.stream_events():
+        if isinstance(event, InputRequiredEvent):
+            break
+    stored = json.dumps(handler.ctx.to_dict(serializer=JsonSerializer()))
+    kept = [message.model_dump_json() for message in memory.get_all()]
+    await handler.cancel_run()
+    assert "sk-the-key" not in stored
+
+    mistral_sandbox.reply("It is gone.")
+    agent = team(kind, streaming=streaming)
+    context = Context.from_dict(agent, json.loads(stored), serializer=JsonSerializer())
+    again = agent.run(ctx=context)
+    history = [ChatMessage.model_validate_json(message) for message in kept]
+    memory = ChatMemoryBuffer.from_defaults(token_limit=10_000, chat_history=history)
+    await again.ctx.store.set("memory", memory)  # core leaves it out of a stored context
+    again.ctx.send_event(HumanResponseEvent(response="yes"))
+    assert str(await again) == "It is gone."
+    assert roles(bodies()[-1]) == ["user", "assistant", "tool"]
+    _, call, result = bodies()[-1]["messages"]
+    assert [part["type"] for part in call["content"]] == ["thinking", "text"]
+    assert (result["content"], result["tool_call_id"]) == ("it: yes", call["tool_calls"][0]["id"])
 
 
 OPENAI = [
