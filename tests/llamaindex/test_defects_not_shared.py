@@ -22,6 +22,8 @@ from llama_index.core.base.llms.types import (
     CachePoint,
     ChatMessage,
     CitableBlock,
+    CitationBlock,
+    DocumentBlock,
     ImageBlock,
     TextBlock,
     ThinkingBlock,
@@ -33,6 +35,7 @@ from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.program import FunctionCallingProgram
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.rate_limiter import BaseRateLimiter
+from llama_index.core.storage.kvstore import SimpleKVStore
 from llama_index.core.tools import FunctionTool
 from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel
@@ -42,12 +45,15 @@ from portkey_mistral import models
 from portkey_mistral.exceptions import (
     APIError,
     APIStatusError,
+    APITimeoutError,
+    BadRequestError,
     CapabilityError,
     ConfigurationError,
     InvalidRequestError,
     RateLimitError,
     StreamInterruptedError,
 )
+from portkey_mistral.requests import EmbeddingRequest
 from portkey_mistral.sandbox import Call, Fault
 from scripted import MODEL, answer, call, network, sse, stream
 
@@ -272,6 +278,13 @@ async def test_m17_blocks_of_all_kinds_and_a_developer_are_taken(llm, mistral_sa
                 blocks=[
                     ImageBlock(image=png, image_mimetype="image/png", detail="low"),
                     CitableBlock(title="T", source="s", content=[TextBlock(text="A fact.")]),
+                    CitationBlock(
+                        cited_content=TextBlock(text="Cited."),
+                        source="s",
+                        title="T",
+                        additional_location_info={},
+                    ),
+                    DocumentBlock(data=b"%PDF-1.4", document_mimetype="application/pdf"),
                     CachePoint(cache_control=CacheControl(type="ephemeral")),
                     TextBlock(text="Well?"),
                 ],
@@ -282,6 +295,8 @@ async def test_m17_blocks_of_all_kinds_and_a_developer_are_taken(llm, mistral_sa
     assert system == {"role": "system", "content": "Be brief."}
     assert user["content"][0]["image_url"]["detail"] == "low"
     assert "A fact." in json.dumps(user["content"])
+    assert "Cited." in json.dumps(user["content"])
+    assert "document_url" in [part["type"] for part in user["content"]]
     llm.chat(
         [ChatMessage(role="user", blocks=[AudioBlock(audio=b"RIFF", format="wav")])],
         model="voxtral-small-latest",
@@ -424,6 +439,24 @@ def test_p5_portkeys_own_are_fields_and_go_as_headers(mistral_sandbox, mistral_s
     assert {"x-portkey-config", "x-portkey-cache-force-refresh"} <= sent.keys()
 
 
+@pytest.mark.parametrize("method", ["chat", "astream_chat"])
+async def test_p6_what_the_gateway_says_beside_the_answer_is_told(
+    over, mistral_sandbox_url, ask, method
+):
+    reply = answer("Hi") if method == "chat" else stream({"content": "Hi"})
+    said = {"trace-id": "t", "cache-status": "HIT", "provider": "mistral-ai"}
+    reply.headers.update({f"x-portkey-{name}": value for name, value in said.items()})
+    llm = over(reply, gateway_url="http://localhost:8787/v1")
+    told = (await ask(llm, method, "Hi"))[-1].additional_kwargs["call_info"]
+    assert (told["trace_id"], told["cache_status"], told["provider"]) == tuple(said.values())
+
+
+def test_p7_a_slug_before_the_model_is_no_unknown_model(over):
+    llm = over(answer("Hi"), gateway_url="http://localhost:8787/v1", model="@team/mistral-large")
+    assert llm.metadata.is_function_calling_model
+    assert llm.complete("Hi").text == "Hi"
+
+
 # --- llama-index-embeddings-mistralai --------------------------------------------------------------
 
 
@@ -479,6 +512,50 @@ async def test_e6_async_work_is_bounded_unasked(make_embedding, mistral_sandbox)
 
 def test_e7_a_pickled_copy_works(embedding):
     assert pickle.loads(pickle.dumps(embedding)).get_text_embedding("Hi")
+
+
+@pytest.mark.parametrize("method", ["get_text_embedding_batch", "aget_text_embedding_batch"])
+async def test_e8_an_empty_text_that_is_refused_is_found_and_the_rest_is_kept(
+    embedding, mistral_sandbox, ask, method
+):
+    mistral_sandbox.inject(Fault(status=400, when='""'), times=None)
+    with pytest.raises(BadRequestError, match="400") as error:
+        await ask(embedding, method, ["a cat", "a dog", "a bird", ""])
+    assert error.value.index == 3
+    assert error.value.completed.keys() == {0, 1, 2}
+
+
+async def test_e9_dimension_dtype_spelling_headers_and_time_are_the_callers(
+    make_embedding, mistral_sandbox, bodies
+):
+    embedding = make_embedding(
+        model="codestral-embed",
+        output_dimension=64,
+        output_dtype="int8",
+        encoding_format="base64",
+        default_headers={"x-team": "a"},
+        timeout=0.2,
+        max_retries=0,
+    )
+    assert len(await embedding.aget_text_embedding("Hi")) == 64
+    assert bodies()[0]["encoding_format"] == "base64"
+    assert (bodies()[0]["output_dimension"], bodies()[0]["output_dtype"]) == (64, "int8")
+    assert mistral_sandbox.requests[0].headers["x-team"] == "a"
+    mistral_sandbox.inject(Fault(delay=5))
+    with pytest.raises(APITimeoutError):
+        await embedding.aget_text_embedding("Hi")
+
+
+async def test_e10_two_models_share_a_store_and_no_vector(make_embedding):
+    store = SimpleKVStore()
+    one = make_embedding(embeddings_cache=store)
+    other = make_embedding(embeddings_cache=store, model="codestral-embed")
+    assert len(one.get_text_embedding("Hi")) != len(await other.aget_text_embedding("Hi"))
+
+
+def test_e11_what_was_paid_for_is_told(embedding):
+    request = EmbeddingRequest(model="mistral-embed", inputs=["a cat", "a dog"])
+    assert embedding.client.embed(request).usage.total_tokens > 0
 
 
 # --- llama-index-llms-openai -----------------------------------------------------------------------
@@ -549,3 +626,17 @@ def test_o8_statuses_are_typed(llm, mistral_sandbox):
     with pytest.raises(APIStatusError) as error:
         llm.complete("Hi")
     assert (error.value.status_code, error.value.request_id is not None) == (422, True)
+
+
+@pytest.mark.parametrize("mode", [PydanticProgramMode.DEFAULT, PydanticProgramMode.FUNCTION])
+@pytest.mark.parametrize("method", ["structured_predict", "astructured_predict"])
+async def test_o9_the_system_prompt_is_kept_in_both_worlds(
+    make_llm, mistral_sandbox, ask, bodies, method, mode
+):
+    llm = make_llm(pydantic_program_mode=mode, system_prompt="Be brief.")
+    if mode is PydanticProgramMode.FUNCTION:
+        mistral_sandbox.reply("", calls=[Call("Pair", PAIR.model_dump_json())])
+    else:
+        mistral_sandbox.reply(PAIR.model_dump_json())
+    assert await ask(llm, method, Pair, prompt=PROMPT, topic="x") == [PAIR]
+    assert bodies()[0]["messages"][0] == {"role": "system", "content": "Be brief."}
