@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
 from pydantic import AliasChoices, Field
 
+from llamaindex_portkey_mistral.guarding import guarded
 from llamaindex_portkey_mistral.rebuilding import Rebuildable
 from llamaindex_portkey_mistral.vector_cache import SpacedStore
 from portkey_mistral import ConnectionSettings
@@ -22,6 +23,7 @@ _MOST_TEXTS = 2048
 _DECISIVE = ("model_name", "output_dimension", "output_dtype", "additional_kwargs")
 
 
+@guarded(("get_text_embedding_batch",))
 class PortkeyMistralEmbedding(ConnectionSettings, Rebuildable, BaseEmbedding):
     """A Mistral embedding model, reached directly, through a Portkey gateway, or in the sandbox.
 

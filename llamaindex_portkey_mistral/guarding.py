@@ -53,6 +53,8 @@ def _checks_of(method: str) -> Sequence[tuple[str, Callable[[Any], None]]]:
         return (("messages", _check_messages),)
     if method.endswith(("complete", "fill_in_middle")):
         return (("prompt", _check_text),)
+    if method.endswith("get_text_embedding_batch"):
+        return (("texts", _check_texts),)
     return ()
 
 
@@ -78,6 +80,15 @@ def _check_text(prompt: Any) -> None:
     if not isinstance(prompt, str):
         raise InvalidRequestError(
             f"A completion takes text, got {type(prompt).__name__}. Use chat() for messages."
+        )
+
+
+def _check_texts(texts: Any) -> None:
+    if isinstance(texts, str) or not isinstance(texts, Sequence):
+        found = "text" if isinstance(texts, str) else type(texts).__name__
+        raise InvalidRequestError(
+            f"get_text_embedding_batch takes a list of texts, got {found}. For one text use "
+            "get_text_embedding()."
         )
 
 

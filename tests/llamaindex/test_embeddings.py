@@ -106,6 +106,16 @@ async def test_what_is_no_text_is_told(embedding, mistral_sandbox, ask, method, 
 
 
 @pytest.mark.parametrize("method", BATCH)
+@pytest.mark.parametrize(("texts", "found"), [("just text", "text"), (None, "NoneType")])
+async def test_a_text_is_not_taken_for_a_list_of_its_letters(
+    embedding, mistral_sandbox, ask, method, texts, found
+):
+    with pytest.raises(InvalidRequestError, match=f"takes a list of texts, got {found}"):
+        await ask(embedding, method, texts)
+    assert mistral_sandbox.requests == []
+
+
+@pytest.mark.parametrize("method", BATCH)
 async def test_half_a_character_spoils_no_batch(embedding, ask, method):
     """Texts taken out of PDFs hold such halves, which UTF-8 cannot."""
     texts = ["a cat", "a \ud83d dog", "a \ud83d dog " * 5000]
