@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
-from contextlib import aclosing, closing
+from contextlib import closing
 from inspect import signature
 from typing import Any, TypeVar, cast
 
@@ -448,9 +448,8 @@ async def _grow(
 ) -> AsyncGenerator[_Model | list[_Model] | FlexibleModel | list[FlexibleModel], None]:
     growing = Growing(output_cls, form)
     item = ChatResponse(message=ChatMessage())
-    async with aclosing(items):
-        async for item in items:
-            if (so_far := growing.read(item.message)) is not None:
-                yield so_far
+    async for item in items:
+        if (so_far := growing.read(item.message)) is not None:
+            yield so_far
     if (result := growing.end(item)) is not None:
         yield result

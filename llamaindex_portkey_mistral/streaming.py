@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import aclosing, closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,10 @@ from portkey_mistral import Assembler, AsyncStream, Stream
 from portkey_mistral.responses import CallInfo, Delta
 
 __all__ = ["Unfolding", "as_completions", "as_completions_async", "unfold", "unfold_async"]
+
+
+# A loop holds its tasks only weakly.
+_closing: set[asyncio.Task[None]] = set()
 
 
 class Unfolding:
@@ -56,11 +61,31 @@ def unfold(deltas: Stream, unfolding: Unfolding) -> Generator[ChatResponse, None
 async def unfold_async(
     deltas: AsyncStream, unfolding: Unfolding
 ) -> AsyncGenerator[ChatResponse, None]:
-    async with deltas:
+    try:
         async for delta in deltas:
             if (item := unfolding.item(delta)) is not None:
                 yield item
+    except GeneratorExit:
+        _close_soon(deltas)
+        raise
     yield unfolding.last(deltas.info)
+
+
+def _close_soon(deltas: AsyncStream) -> None:
+    """Close a stream that nobody reads on, in a task of its own.
+
+    A loop that ends closes all generators at once, and complains of one that another is closing. So none
+    here waits for an inner one.
+    """
+    with suppress(RuntimeError):  # no loop is left, and with it no connection
+        task = asyncio.get_running_loop().create_task(_closed(deltas))
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)
+
+
+async def _closed(deltas: AsyncStream) -> None:
+    with suppress(RuntimeError):  # the loop closes it already
+        await deltas.aclose()
 
 
 def as_completions(
@@ -74,6 +99,5 @@ def as_completions(
 async def as_completions_async(
     items: AsyncGenerator[ChatResponse, None],
 ) -> AsyncGenerator[CompletionResponse, None]:
-    async with aclosing(items):
-        async for item in items:
-            yield to_completion(item)
+    async for item in items:
+        yield to_completion(item)

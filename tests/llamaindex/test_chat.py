@@ -7,6 +7,8 @@ import threading
 
 import pytest
 from llama_index.core.base.llms.types import ChatMessage, TextBlock
+from llama_index.core.prompts import PromptTemplate
+from pydantic import BaseModel
 
 from portkey_mistral.exceptions import StreamInterruptedError
 from portkey_mistral.sandbox import Fault
@@ -21,6 +23,10 @@ THOUGHT_CHUNKS = [
     {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}], "closed": True},
     {"type": "text", "text": "42"},
 ]
+
+
+class Words(BaseModel):
+    words: list[str]
 
 
 def text_of(item) -> str | None:
@@ -173,6 +179,50 @@ def test_closing_a_stream_early_closes_the_connection(llm, mistral_sandbox):
     next(items)
     items.close()
     asyncio.run(until(lambda: mistral_sandbox.requests[0].state == "abandoned"))
+
+
+LEFT = {
+    "chat": lambda llm: llm.astream_chat([ChatMessage(role="user", content="Count.")]),
+    "complete": lambda llm: llm.astream_complete("Count."),
+    "tools": lambda llm: llm.astream_chat_with_tools([], user_msg="Count."),
+    "middle": lambda llm: llm.astream_fill_in_middle("def f(", model="codestral-latest"),
+    "class": lambda llm: llm.astream_structured_predict(Words, PromptTemplate("Count.")),
+}
+
+
+@pytest.fixture
+def stalled(mistral_sandbox):
+    mistral_sandbox.reply('{"words": ["one", "two", "three", "four"]}')
+    mistral_sandbox.inject(Fault(stall_after=3))
+
+
+@pytest.mark.usefixtures("stalled")
+@pytest.mark.parametrize("ask", LEFT.values(), ids=LEFT)
+async def test_leaving_an_async_stream_closes_the_connection(llm, mistral_sandbox, ask):
+    items = await ask(llm)
+    await anext(items)
+    await items.aclose()
+    await until(lambda: mistral_sandbox.requests[0].state == "abandoned")
+
+
+@pytest.mark.usefixtures("stalled")
+@pytest.mark.parametrize("explicitly", [False, True])
+@pytest.mark.parametrize("ask", LEFT.values(), ids=LEFT)
+def test_leaving_an_async_stream_as_the_last_thing_is_silent(
+    make_llm, mistral_sandbox, caplog, ask, explicitly
+):
+    llm = make_llm(base_url="sandbox:")  # in this process closing takes several turns of the loop
+
+    async def leave() -> None:
+        items = await ask(llm)
+        async for _ in items:
+            break
+        if explicitly:
+            await items.aclose()
+
+    asyncio.run(leave())
+    asyncio.run(until(lambda: mistral_sandbox.requests[0].state == "abandoned"))
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
 
 
 async def test_cancelling_a_stream_closes_the_connection(llm, mistral_sandbox, ask):
