@@ -110,6 +110,12 @@ class Growing(Generic[_Model]):
         self._output_cls = output_cls
         self._flexible: type[FlexibleModel] = create_flexible_model(output_cls)
         self._form = form
+        # Core's flexible classes know fields by their own names only.
+        self._names = {
+            alias: name
+            for name, field in output_cls.model_fields.items()
+            if isinstance(alias := field.validation_alias, str)
+        }
         self._value: Any = None
         self._shown: BaseModel | None = None
 
@@ -131,7 +137,8 @@ class Growing(Generic[_Model]):
         try:
             return self._output_cls.model_validate(value)
         except ValidationError:
-            return self._flexible.model_validate(value)
+            own = {self._names.get(key, key): item for key, item in value.items()}
+            return self._flexible.model_validate(own)
 
 
 def _partial(text: str | None) -> Any:

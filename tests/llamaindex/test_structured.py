@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import pytest
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, TextBlock, ToolCallBlock
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel, Field, RootModel
 
 from llamaindex_portkey_mistral.structured import (
     Growing,
@@ -168,6 +168,21 @@ def test_an_object_grows(form):
     assert seen[3] == Car(name="2CV", colour=Colour.RED)
     field = "text" if form is as_schema else "arguments"
     assert growing.end(said(**{field: texts[-1]})) is None
+
+
+class Trip(BaseModel):
+    start: str = Field(alias="from")
+    end: str = Field(validation_alias="to")
+
+
+def test_a_field_with_another_name_grows_too():
+    growing = Growing(Trip, as_schema(Trip))
+    first = growing.read(said('{"from": "Par').message)
+    second = growing.read(said('{"from": "Paris", "to": "L').message)
+    assert (first.start, first.end) == ("Par", None)
+    assert (second.start, second.end) == ("Paris", "L")
+    text = '{"from": "Paris", "to": "Lyon"}'
+    assert growing.end(said(text)) == Trip.model_validate_json(text)
 
 
 def test_nothing_new_is_not_shown_again():
