@@ -27,7 +27,7 @@ _logger = logging.getLogger(__name__)
 _TOOL_FIELDS = ("description", "parameters", "strict")
 
 
-def wire_tool(tool: BaseTool) -> dict[str, Any]:
+def wire_tool(tool: object) -> dict[str, Any]:
     """Describe a tool as it goes over the wire, but under the caller's own name."""
     if not isinstance(tool, BaseTool):
         raise _no_tool(tool)
