@@ -6,9 +6,8 @@ is none of ours is a mistake, not a parameter: what Mistral may add next goes th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from difflib import get_close_matches
 from typing import Any
 
 from langchain_core.messages import BaseMessage
@@ -18,13 +17,15 @@ from langchain_portkey_mistral.tools import to_tool, to_tool_choice, tool_choice
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.generation import GenerationSettings
 from portkey_mistral.requests import CallOptions, ChatRequest, ToolChoice
+from portkey_mistral.settings import ConnectionSettings
 from portkey_mistral.tool_names import spell
-from portkey_mistral.validation import argument_names
+from portkey_mistral.validation import argument_names, explain_unknown
 
-__all__ = ["OPTIONS", "chat_request", "refuse_unknown", "to_options"]
+__all__ = ["MODEL_ARGUMENTS", "OPTIONS", "chat_request", "refuse_unknown", "to_options"]
 
 OPTIONS = frozenset(field.name for field in fields(CallOptions))
-_FIELDS = frozenset(argument_names(GenerationSettings))
+MODEL_ARGUMENTS = frozenset(argument_names(GenerationSettings))
+_SETTINGS = frozenset(argument_names(ConnectionSettings))
 _OWN = frozenset({"tools", "tool_choice", "strict", "model_kwargs"})
 # LangChain's own signals, which its core leaves among the arguments on some paths.
 _SIGNALS = frozenset({"stream", "ls_structured_output_format", "structured_output_format"})
@@ -47,12 +48,12 @@ def chat_request(
         InvalidRequestError: an unknown argument (with the nearest known one), an empty conversation, or a
             message, tool or tool choice that cannot be sent.
     """
-    refuse_unknown(arguments, _FIELDS | _OWN | _SIGNALS | OPTIONS)
+    refuse_unknown(arguments, MODEL_ARGUMENTS | _OWN | _SIGNALS | OPTIONS)
     if not messages:
         raise InvalidRequestError(
             "The list of messages is empty; a conversation needs at least one."
         )
-    said = {name: value for name, value in arguments.items() if name in _FIELDS}
+    said = {name: value for name, value in arguments.items() if name in MODEL_ARGUMENTS}
     if stop is not None:
         said["stop"] = list(stop)
     known = settings.generation_fields(said)
@@ -79,18 +80,8 @@ def to_options(arguments: Mapping[str, Any]) -> CallOptions:
 
 def refuse_unknown(arguments: Mapping[str, Any], known: frozenset[str]) -> None:
     """Raise for a name that no call takes."""
-    faults = list(_unknown(arguments, known))
-    if faults:
-        text = "; ".join(faults)
-        end = "" if text.endswith("?") else "."
-        raise InvalidRequestError(
-            f"{text}{end} What this package does not know of is passed as model_kwargs={{...}}."
-        )
-
-
-def _unknown(arguments: Mapping[str, Any], known: frozenset[str]) -> Iterator[str]:
     for name in arguments:
         if name not in known:
-            near = get_close_matches(name, sorted(known - _SIGNALS), n=1, cutoff=0.6)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            yield f"unknown argument {name!r}{hint}"
+            raise InvalidRequestError(
+                explain_unknown(name, known - _SIGNALS, _SETTINGS, extras="model_kwargs")
+            )

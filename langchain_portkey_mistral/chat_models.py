@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from langchain_portkey_mistral._version import DISTRIBUTION, __version__
 from langchain_portkey_mistral.bindings import bound
-from langchain_portkey_mistral.call_arguments import chat_request, to_options
+from langchain_portkey_mistral.call_arguments import MODEL_ARGUMENTS, chat_request, to_options
 from langchain_portkey_mistral.errors import langchain_errors
 from langchain_portkey_mistral.events import Event, EventWriter
 from langchain_portkey_mistral.identity import identity, of_the_answer, traceable
@@ -30,7 +30,7 @@ from langchain_portkey_mistral.tools import ToolLike, tool_choice_value, tool_di
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.generation import GENERATION_FIELDS, GenerationSettings
 from portkey_mistral.requests import ChatRequest
-from portkey_mistral.settings import MODEL_CONFIG, ConnectionSettings
+from portkey_mistral.settings import MODEL_CONFIG, BodyExtras, ConnectionSettings
 from portkey_mistral.tokens import count_tokens
 
 __all__ = ["ChatPortkeyMistral"]
@@ -200,7 +200,7 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
         default=None,
         description="True streams inside `invoke` too; False never streams; None leaves it to the caller.",
     )
-    model_kwargs: dict[str, Any] = Field(
+    model_kwargs: BodyExtras = Field(
         default_factory=dict, description="Members of the request's body that have no field here."
     )
 
@@ -250,8 +250,9 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
         return str(sorted(facts.items()))
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        said = {name: kwargs[name] for name in GENERATION_FIELDS if name in kwargs}
-        fields = self.generation_fields(said)
+        said = {name: value for name, value in kwargs.items() if name in MODEL_ARGUMENTS}
+        with langchain_errors():
+            fields = self.generation_fields(said)
         own_stop = fields.get("stop")
         facts = known(
             ls_model_name=fields["model"],

@@ -12,7 +12,7 @@ from langchain_portkey_mistral.errors import langchain_errors
 from portkey_mistral.progress import ShowProgress
 from portkey_mistral.requests import EmbeddingDtype, EmbeddingRequest
 from portkey_mistral.responses import EmbeddingBatch
-from portkey_mistral.settings import MODEL_CONFIG, ConnectionSettings
+from portkey_mistral.settings import MODEL_CONFIG, BodyExtras, ConnectionSettings
 
 __all__ = ["PortkeyMistralEmbeddings"]
 
@@ -101,7 +101,7 @@ class PortkeyMistralEmbeddings(ConnectionSettings, BaseModel, Embeddings):
     request_metadata: dict[str, Any] | None = Field(
         default=None, description="Mistral's `metadata`, sent with every request."
     )
-    model_kwargs: dict[str, Any] = Field(
+    model_kwargs: BodyExtras = Field(
         default_factory=dict, description="Members of the request's body that have no field here."
     )
 

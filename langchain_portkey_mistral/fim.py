@@ -34,7 +34,7 @@ from langchain_portkey_mistral.metadata import (
 from langchain_portkey_mistral.token_counts import token_ids
 from portkey_mistral.requests import FIMRequest
 from portkey_mistral.responses import CallInfo, ChatResponse, Delta, Usage
-from portkey_mistral.settings import MODEL_CONFIG, ConnectionSettings
+from portkey_mistral.settings import MODEL_CONFIG, BodyExtras, ConnectionSettings
 from portkey_mistral.tokens import count_tokens
 from portkey_mistral.validation import argument_names, by_field
 
@@ -140,7 +140,7 @@ class PortkeyMistralFIM(ConnectionSettings, BaseLLM):
     request_metadata: dict[str, Any] | None = Field(
         default=None, description="Mistral's `metadata`; the plain name belongs to LangChain."
     )
-    model_kwargs: dict[str, Any] = Field(
+    model_kwargs: BodyExtras = Field(
         default_factory=dict, description="Members of the request's body that have no field here."
     )
 

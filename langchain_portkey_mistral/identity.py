@@ -55,9 +55,9 @@ def _secret(key: SecretStr | str | None) -> str | None:
     return key.get_secret_value() if isinstance(key, SecretStr) else key
 
 
-def _digest(value: str | Mapping[str, str] | None) -> str | None:
-    """Tell values apart without showing them."""
+def _digest(value: object) -> str | None:
+    """Tell values apart without showing them; what is wrong with one is for the call to say."""
     if not value:
         return None
-    text = value if isinstance(value, str) else repr(sorted(value.items()))
+    text = repr(sorted(value.items())) if isinstance(value, Mapping) else str(value)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -7,9 +7,8 @@ slip of the pen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from typing import Any, Generic, TypeVar
 
 from llama_index.core.base.llms.types import ChatMessage
@@ -25,8 +24,9 @@ from portkey_mistral.requests import (
     FIMRequest,
     ToolChoice,
 )
+from portkey_mistral.settings import ConnectionSettings
 from portkey_mistral.tool_names import spell, wire_name
-from portkey_mistral.validation import argument_names
+from portkey_mistral.validation import argument_names, explain_unknown
 
 __all__ = ["Call", "chat_call", "fim_call"]
 
@@ -34,6 +34,7 @@ _Request = TypeVar("_Request", bound=ChatRequest | FIMRequest)
 
 _OPTIONS = frozenset(option.name for option in fields(CallOptions))
 _MODEL_FIELDS = argument_names(GenerationSettings)
+_SETTINGS = frozenset(argument_names(ConnectionSettings))
 _CHAT_ONLY = frozenset({"tools", "tool_choice"})
 _FIM_FIELDS = frozenset(each.name for each in fields(FIMRequest)) - {"prompt", "suffix", "extra"}
 # `extra_headers` is other vendors' name of `headers`; core's own DocumentContextExtractor says it too.
@@ -120,7 +121,9 @@ def _split(kwargs: Mapping[str, Any]) -> _Split:
     known = _OPTIONS | _CHAT_ONLY | _IGNORED | _MODEL_FIELDS.keys()
     for name, value in rest.items():
         if name not in known and value is not None:
-            raise _unknown(name, known)
+            raise InvalidRequestError(
+                explain_unknown(name, known - _IGNORED, _SETTINGS, extras="additional_kwargs")
+            )
     return _Split(
         model_fields={name: value for name, value in rest.items() if name in _MODEL_FIELDS},
         options=CallOptions(**{name: value for name, value in rest.items() if name in _OPTIONS}),
@@ -139,19 +142,6 @@ def _mapping(kwargs: Mapping[str, Any], name: str) -> Mapping[str, Any]:
             return found
         case found:
             raise InvalidRequestError(f"{name} must be a mapping, got {type(found).__name__}.")
-
-
-def _unknown(name: str, known: Iterable[str]) -> InvalidRequestError:
-    near = get_close_matches(name, list(known), n=1, cutoff=0.6)
-    hint = (
-        f"did you mean {near[0]!r}?"
-        if near
-        else "it is neither a model field nor an option of a call."
-    )
-    return InvalidRequestError(
-        f"Unknown argument {name!r}: {hint} To send a field that this version does not know, pass "
-        f"additional_kwargs={{{name!r}: ...}}."
-    )
 
 
 def _canonical(name: str) -> str:

@@ -15,7 +15,7 @@ from portkey_mistral import ConnectionSettings
 from portkey_mistral.progress import ShowProgress
 from portkey_mistral.requests import EmbeddingDtype, EmbeddingRequest
 from portkey_mistral.responses import EmbeddingBatch
-from portkey_mistral.settings import MODEL_CONFIG
+from portkey_mistral.settings import MODEL_CONFIG, BodyExtras
 
 __all__ = ["PortkeyMistralEmbedding"]
 
@@ -89,7 +89,7 @@ class PortkeyMistralEmbedding(ConnectionSettings, Rebuildable, BaseEmbedding):
     request_metadata: dict[str, Any] | None = Field(
         default=None, description="Mistral's `metadata`; the plain name belongs to the frameworks."
     )
-    additional_kwargs: dict[str, Any] = Field(
+    additional_kwargs: BodyExtras = Field(
         default_factory=dict,
         description="Fields of an embedding request that this version does not know, sent as they are.",
     )

@@ -50,7 +50,7 @@ from llamaindex_portkey_mistral.structured import (
 from llamaindex_portkey_mistral.tools import selections, wire_tool, wire_tool_choice
 from portkey_mistral import ConnectionSettings, GenerationSettings
 from portkey_mistral.requests import CallOptions, ChatRequest
-from portkey_mistral.settings import MODEL_CONFIG
+from portkey_mistral.settings import MODEL_CONFIG, BodyExtras
 
 __all__ = ["PortkeyMistral"]
 
@@ -117,7 +117,7 @@ class PortkeyMistral(ConnectionSettings, GenerationSettings, Rebuildable, Functi
 
     model_config = MODEL_CONFIG
 
-    additional_kwargs: dict[str, Any] = Field(
+    additional_kwargs: BodyExtras = Field(
         default_factory=dict,
         description="Fields of a chat request that this version does not know, sent as they are.",
     )

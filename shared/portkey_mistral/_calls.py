@@ -29,14 +29,18 @@ from portkey_mistral._transport.permits import Bound
 from portkey_mistral._wire.gateway import GatewayOptions
 from portkey_mistral._wire.mistral import canonical
 from portkey_mistral.config import Config, Node, Retry, Target
-from portkey_mistral.exceptions import ParameterLossError, PortkeyMistralError
+from portkey_mistral.exceptions import (
+    ConfigurationError,
+    ParameterLossError,
+    PortkeyMistralError,
+)
 from portkey_mistral.needs import needs_of
 from portkey_mistral.requests import CallOptions, ChatRequest, Operation, Request
 from portkey_mistral.settings import ConnectionSettings
 from portkey_mistral.state import State, connect
 from portkey_mistral.tokens import BYTES_PER_TOKEN
 
-__all__ = ["Job", "deadline_of", "lost_parameters", "prepare_call"]
+__all__ = ["Job", "deadline_of", "lost_parameters", "missing_keys", "prepare_call"]
 
 T = TypeVar("T")
 
@@ -143,6 +147,18 @@ def lost_parameters(
     except PortkeyMistralError:
         return ()  # something else is wrong, which the call itself will tell
     return ()
+
+
+def missing_keys(settings: ConnectionSettings) -> Iterator[ConfigurationError]:
+    """Give the error of each target that a call could not be sent to; nothing is sent."""
+    asked = _ask(settings, None, None, operation="models", stream=False)
+    speech, config = _speech(asked), asked.config
+    targets = () if config is None or asked.through_gateway else config.targets()
+    for target in targets or (Target(provider=settings.provider),):
+        try:
+            speech.say(Attempt(target.path, target), "")
+        except ConfigurationError as fault:
+            yield fault
 
 
 def _ask(

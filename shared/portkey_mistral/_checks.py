@@ -1,9 +1,13 @@
-"""What is found wrong with a request before anything is sent."""
+"""What is found wrong with a request, or with the options of its call, before anything is sent."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
+import httpx
+
+from portkey_mistral.config import checks
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.models import find
 from portkey_mistral.requests import (
@@ -13,15 +17,57 @@ from portkey_mistral.requests import (
     ModerationRequest,
     Request,
 )
+from portkey_mistral.settings import ConnectionSettings, is_seconds
 from portkey_mistral.tokens import exact_counter
+from portkey_mistral.validation import argument_names, refuse_settings
 
 __all__ = ["check_options", "check_request", "check_text"]
 
 _LONGEST_TEXT = 8192  # tokens, of every model there is
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(map(_is_text, value))
+
+
+def _is_texts_by_name(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(map(_is_text, [*value, *value.values()]))
+
+
+def _is_timeout(value: Any) -> bool:
+    return isinstance(value, httpx.Timeout) or is_seconds(value)
+
+
+# What a config may be, its own reader tells.
+_OPTIONS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "trace_id": (_is_text, "text"),
+    "portkey_metadata": (_is_texts_by_name, "a mapping of texts to texts"),
+    "cache_namespace": (_is_text, "text"),
+    "cache_force_refresh": (lambda value: isinstance(value, bool), "True or False"),
+    "forward_headers": (_is_texts, "a list of header names"),
+    "headers": (_is_texts_by_name, "a mapping of header names to texts"),
+    "timeout": (_is_timeout, "a number of seconds above 0 or an httpx.Timeout"),
+}
+
+
+def check_options(options: CallOptions) -> None:
+    """Raise `InvalidRequestError` for an option of the wrong kind, or a header that cannot be sent."""
+    for name, (fits, what) in _OPTIONS.items():
+        value = getattr(options, name)
+        if value is not None and not fits(value):
+            # The value itself may hold a key.
+            raise InvalidRequestError(f"{name} must be {what}, got {type(value).__name__}.")
+    if options.headers:
+        checks.headers(options.headers, "headers")
+
+
 def check_request(request: Request) -> None:
     """Raise `InvalidRequestError` for what no server would take."""
+    _check_extra(getattr(request, "extra", None))
     match request:
         case ChatRequest(messages=messages) if not messages:
             raise InvalidRequestError(
@@ -34,6 +80,15 @@ def check_request(request: Request) -> None:
             raise InvalidRequestError("Nothing to moderate: give inputs or messages.")
         case _:
             pass
+
+
+def _check_extra(extra: Mapping[str, Any] | None) -> None:
+    if not extra:
+        return
+    try:
+        refuse_settings(extra, argument_names(ConnectionSettings), where="the request's body")
+    except ValueError as error:
+        raise InvalidRequestError(str(error)) from None
 
 
 def _check_iterable(inputs: object) -> None:
@@ -62,56 +117,3 @@ def check_text(text: object, index: int, model: str) -> None:
             f"inputs[{index}] has {tokens} tokens, but {model} takes at most {limit} a text. "
             "Split the text into smaller chunks."
         )
-
-
-def check_options(options: CallOptions) -> None:
-    """Raise `InvalidRequestError` for what was said for one call and is of no use.
-
-    The settings of the same names are checked when an object is made.
-    """
-    for name, (fits, wanted) in _OPTIONS.items():
-        value = getattr(options, name)
-        if value is not None and not fits(value):
-            # The value itself may be a key.
-            raise InvalidRequestError(f"{name} must be {wanted}, got {type(value).__name__}.")
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_switch(value: object) -> bool:
-    return isinstance(value, bool)
-
-
-def _are_names(value: object) -> bool:
-    return isinstance(value, Sequence) and not _is_text(value) and all(map(_is_text, value))
-
-
-def _are_pairs(value: object) -> bool:
-    return isinstance(value, Mapping) and all(map(_is_text, [*value, *value.values()]))
-
-
-def _are_headers(value: object) -> bool:
-    return (
-        isinstance(value, Mapping)
-        and _are_pairs(value)
-        and all(text.isascii() and text.isprintable() for text in [*value, *value.values()])
-    )
-
-
-def _is_time(value: object) -> bool:
-    if isinstance(value, int | float):
-        return not isinstance(value, bool) and value > 0
-    return hasattr(value, "connect")  # httpx.Timeout
-
-
-_OPTIONS: Mapping[str, tuple[Callable[[object], bool], str]] = {
-    "trace_id": (_is_text, "text"),
-    "portkey_metadata": (_are_pairs, "a mapping of text to text"),
-    "cache_namespace": (_is_text, "text"),
-    "cache_force_refresh": (_is_switch, "True or False"),
-    "forward_headers": (_are_names, "a list of header names"),
-    "headers": (_are_headers, "a mapping of names to printable ASCII text"),
-    "timeout": (_is_time, "seconds above 0, or an httpx.Timeout"),
-}

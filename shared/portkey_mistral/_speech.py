@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from portkey_mistral import models
+from portkey_mistral import models, ways
 from portkey_mistral._engine.outcomes import Attempt
 from portkey_mistral._transport.call import Sending
 from portkey_mistral._wire.direct import direct_request
@@ -21,6 +21,8 @@ from portkey_mistral.requests import Operation
 __all__ = ["DirectSpeech", "GatewaySpeech", "Speech"]
 
 _MISTRAL = "mistral-ai"
+# Where else the service takes a key of its own.
+_PORTKEY_KEY_HEADERS = frozenset({"x-portkey-api-key", "authorization"})
 
 
 class Speech(Protocol):
@@ -99,6 +101,7 @@ class GatewaySpeech:
             body, prefix = longer.body, longer.prefix
             options = dataclasses.replace(options, config=_shortened(options.config, so_far))
         request, lane = gateway_request(body, self.operation, stream=self.stream, options=options)
+        _demand_portkey_key(options)
         return Sending(
             request,
             options.provider,
@@ -156,12 +159,35 @@ def _to_sandbox(request: HTTPRequest) -> HTTPRequest:
     )
 
 
+def _demand_portkey_key(options: GatewayOptions) -> None:
+    """Portkey's own service needs a key of Portkey's; it may also stand in a header of the user's."""
+    if options.portkey_api_key or not ways.is_hosted(options.url):
+        return
+    if not _PORTKEY_KEY_HEADERS.isdisjoint(map(str.lower, options.headers)):
+        return
+    host = options.url.partition("://")[2].partition("/")[0]
+    raise ConfigurationError(
+        f"No Portkey key for {host}. Set PORTKEY_API_KEY or pass portkey_api_key=. To go straight to "
+        "Mistral, leave the gateway settings out and set MISTRAL_API_KEY. Without any key, "
+        "base_url='sandbox:' answers offline."
+    )
+
+
 def _demand_key(request: HTTPRequest, path: str) -> None:
     """Mistral's and OpenAI's own hosts need a key; a server of one's own may do without."""
     host = request.url.partition("://")[2].partition("/")[0]
-    if host.endswith(("mistral.ai", "openai.com")) and "authorization" not in request.headers:
+    if "authorization" in request.headers:
+        return
+    if host.endswith("openai.com"):
         raise ConfigurationError(
-            f"No API key for {host} ({path}). Set MISTRAL_API_KEY or pass api_key= (through Portkey: "
+            f"No API key for {host} ({path}): write it into the config, as the target's api_key. "
+            "MISTRAL_API_KEY and api_key= go to Mistral alone."
+        )
+    if host.endswith("mistral.ai"):
+        # Where there is no config, a path would be a riddle.
+        place = "" if path == "config" else f" ({path})"
+        raise ConfigurationError(
+            f"No API key for {host}{place}. Set MISTRAL_API_KEY or pass api_key= (through Portkey: "
             "PORTKEY_API_KEY or portkey_api_key=; in a config: the target's api_key). Without any key, "
             "base_url='sandbox:' answers offline."
         )

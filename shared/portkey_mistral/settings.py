@@ -8,35 +8,38 @@ share it and a changed key or URL takes effect at once.
 
 from __future__ import annotations
 
+import math
 import os
 import ssl
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import httpx
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     ConfigDict,
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_serializer,
     field_validator,
     model_validator,
 )
 
 from portkey_mistral import residency, ways
-from portkey_mistral.config import Config, check_direct_config, check_gateway_config
+from portkey_mistral.config import Config, check_direct_config, check_gateway_config, checks
 from portkey_mistral.exceptions import ConfigurationError
 from portkey_mistral.state import connect, without_password
-from portkey_mistral.validation import by_field, explain
+from portkey_mistral.validation import argument_names, by_field, explain, refuse_settings
 
 if TYPE_CHECKING:
     from portkey_mistral.client import Client
 
-__all__ = ["MODEL_CONFIG", "ConnectionSettings"]
+__all__ = ["MODEL_CONFIG", "BodyExtras", "ConnectionSettings", "is_seconds"]
 
 # pydantic takes the last base's config, so each concrete class repeats this one.
 MODEL_CONFIG = ConfigDict(
@@ -54,6 +57,20 @@ if TYPE_CHECKING:
     Secret = SecretStr | str
 else:
     Secret = SecretStr
+
+# What a thread can wait for at most is less than what a float can say.
+_LONGEST_TIMEOUT = 1e9
+_PROXY_SCHEMES = ("http://", "https://", "socks5://", "socks5h://")
+
+
+def is_seconds(value: object) -> bool:
+    """Whether a value can be a timeout: a positive number of seconds."""
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and 0 < value <= _LONGEST_TIMEOUT
+    )
 
 
 class ConnectionSettings(BaseModel):
@@ -216,6 +233,31 @@ class ConnectionSettings(BaseModel):
                 # pydantic's own text and its chain can print inputs, keys among them.
                 raise ConfigurationError(explain(error, type(self))) from None
 
+    @field_validator("api_key", "portkey_api_key", "virtual_key")
+    @classmethod
+    def _check_key(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if key is None or not key.get_secret_value():
+            return key
+        return checks.secret(key, str(info.field_name))
+
+    @field_validator("default_headers")
+    @classmethod
+    def _check_headers(cls, headers: dict[str, str] | None) -> dict[str, str] | None:
+        return headers and checks.headers(headers, "default_headers")
+
+    @field_validator("proxy")
+    @classmethod
+    def _check_proxy(cls, url: str | None) -> str | None:
+        # httpx would repeat the URL, and a proxy's password stands in it.
+        if url is None or (
+            url.lower().startswith(_PROXY_SCHEMES) and checks.is_address(url.rstrip("/"))
+        ):
+            return url
+        raise ValueError(
+            f"proxy must be a URL that begins with {', '.join(_PROXY_SCHEMES)}, for example "
+            "'http://proxy.example:3128'; escape what is special in its password."
+        )
+
     @field_validator("state")
     @classmethod
     def _check_state(cls, url: str) -> str:
@@ -243,7 +285,13 @@ class ConnectionSettings(BaseModel):
     @field_validator("timeout", mode="before")
     @classmethod
     def _read_timeout(cls, value: Any) -> Any:
-        return httpx.Timeout(**value) if isinstance(value, dict) else value
+        if isinstance(value, dict):
+            return httpx.Timeout(**value)
+        if value is None or isinstance(value, httpx.Timeout) or is_seconds(_number(value)):
+            return value
+        raise ValueError(
+            "timeout must be a number of seconds above 0, None (waits for ever) or an httpx.Timeout."
+        )
 
     @model_validator(mode="after")
     def _check_route(self) -> Self:
@@ -301,3 +349,20 @@ class ConnectionSettings(BaseModel):
         from portkey_mistral.client import Client
 
         return Client.from_settings(self)
+
+
+def _number(value: Any) -> Any:
+    """Read a number that came as text, from an environment variable for example."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return None
+
+
+def _without_settings(extra: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+    refuse_settings(extra, argument_names(ConnectionSettings), where=str(info.field_name))
+    return extra
+
+
+BodyExtras = Annotated[dict[str, Any], AfterValidator(_without_settings)]
+"""Members of a request's body that have no field. A setting among them, a key above all, is an error."""

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Literal, TypeAlias
 
 from portkey_mistral import residency
-from portkey_mistral.config import Config
+from portkey_mistral.config import Config, checks
 from portkey_mistral.exceptions import ConfigurationError
 
 __all__ = ["Way", "resolve", "way_of"]
@@ -181,6 +181,11 @@ def _checked(value: object, name: str) -> str:
         )
     if "@" in rest.partition("/")[0]:
         raise ConfigurationError(f"{name} must not hold a user name or key; pass keys as api_key=.")
+    if not checks.is_address(url):
+        raise ConfigurationError(
+            f"{name} must be a host, a port from 1 to 65535 where one is given, and a path, with no '?', "
+            "'#' or blank in it."
+        )
     return url.rstrip("/")
 
 

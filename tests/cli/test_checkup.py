@@ -26,6 +26,31 @@ def test_a_bare_machine_has_no_key() -> None:
     assert "sandbox:" in key[1]
 
 
+TWO_TARGETS = (
+    f'{{"strategy": {{"mode": "fallback"}}, "targets": [{{"provider": "mistral-ai", "api_key": "{KEY}"}}, '
+    '{"provider": "openai"}]}'
+)
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"PORTKEY_VIRTUAL_KEY": KEY}, "No Portkey key for api.portkey.ai. Set PORTKEY_API_KEY"),
+        ({"PORTKEY_CONFIG": "pc-abc"}, "No Portkey key for api.portkey.ai. Set PORTKEY_API_KEY"),
+        ({"PORTKEY_CONFIG": TWO_TARGETS}, "No API key for api.openai.com (config.targets[1])"),
+    ],
+)
+def test_a_missing_key_is_named_with_its_place(
+    variables: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    _, (state, text) = findings("way")
+    assert state == "bad"
+    assert words in text
+    assert KEY not in text
+
+
 @pytest.mark.parametrize(
     ("variables", "way"),
     [
@@ -47,6 +72,11 @@ def test_a_bare_machine_has_no_key() -> None:
             {"MISTRAL_API_KEY": KEY, "PORTKEY_CONFIG": '{"provider": "mistral-ai"}'},
             "direct to https://api.mistral.ai/v1, by a Portkey config",
         ),
+        (
+            {"PORTKEY_CONFIG": f'{{"provider": "mistral-ai", "api_key": "{KEY}"}}'},
+            "direct to https://api.mistral.ai/v1, by a Portkey config",
+        ),
+        ({"MISTRAL_BASE_URL": "http://localhost:8000/v1"}, "direct to http://localhost:8000/v1"),
     ],
 )
 def test_the_way_follows_the_environment(

@@ -88,11 +88,11 @@ def test_extra_headers_are_headers_and_the_plain_name_wins():
 @pytest.mark.parametrize(
     ("kwargs", "expected"),
     [
-        ({"temprature": 1}, r"Unknown argument 'temprature': did you mean 'temperature'\?"),
+        ({"temprature": 1}, r"unknown argument 'temprature'; did you mean 'temperature'\?"),
         ({"trace": "t"}, r"did you mean 'trace_id'\?"),
         (
             {"frobnicate": 1},
-            r"neither a model field nor an option.*additional_kwargs=\{'frobnicate'",
+            r"unknown argument 'frobnicate'\. What this package does not know.*additional_kwargs=\{",
         ),
         ({"response_format": {"type": "xml"}}, "response_format must be"),
     ],

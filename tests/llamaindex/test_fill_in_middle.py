@@ -53,7 +53,7 @@ async def test_the_suffix_may_come_second_or_not_at_all(coder, ask, bodies, meth
     [
         ({"model": "mistral-small-latest"}, CapabilityError, "cannot complete code.*codestral"),
         ({"n": 2}, InvalidRequestError, "does not know 'n'"),
-        ({"sufix": "x"}, InvalidRequestError, "Unknown argument 'sufix'"),
+        ({"sufix": "x"}, InvalidRequestError, "unknown argument 'sufix'"),
     ],
 )
 async def test_what_cannot_be_is_told_before_sending(

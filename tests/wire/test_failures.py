@@ -59,7 +59,8 @@ FAULTS = "seed: Extra inputs are not permitted; messages.0.user.content: Field r
 TOO_LONG = "Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum context length"
 
 MISTRAL = [
-    (400, envelope("Invalid model: x", "invalid_model", "1500"), BadRequestError, "1500", "Invalid model: x"),
+    (400, envelope("Invalid model: x", "invalid_model", "1500"), BadRequestError, "1500", "Invalid model: x. Check the model's name"),
+    (400, envelope("Invalid model: mistral-large-2407", "invalid_model", "1500"), BadRequestError, "1500", "use mistral-large-2512"),
     (400, envelope(TOO_LONG, "invalid_request_invalid_args", "3051"), ContextWindowExceededError, "3051", "larger window"),
     (400, envelope("The prompt has 40000 tokens: that is more than fits", "invalid_request_invalid_args", "3051"), ContextWindowExceededError, "3051", "larger window"),
     (400, envelope("Input of 40000 is too long, at most 32768", "invalid_request_invalid_args", "3051"), ContextWindowExceededError, "3051", "larger window"),

@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
+from portkey_mistral import models
 from portkey_mistral._wire.faults import InBandError, MalformedEvent, StreamCut, StreamFault
 from portkey_mistral._wire.json import dumps, loads
 from portkey_mistral._wire.rate_limits import rate_limits
@@ -91,9 +92,12 @@ _STATUS_OF_CODE: Mapping[str, int] = {
     "rate_limit_exceeded": 429,
 }
 
+_UNKNOWN_MODEL = "1500"
+_INVALID_MODEL = "Invalid model: "
+
 # What to do, by Mistral's own error code.
 _BY_CODE: Mapping[str, str] = {
-    "1500": "Check the model's name: `portkey-mistral models` lists the current ones.",
+    _UNKNOWN_MODEL: "Check the model's name: `portkey-mistral models` lists the current ones.",
     "1910": "The key's subscription does not include this model.",
     "1920": "Mistral's guardrails blocked the input; the body names the categories.",
     "3210": "Send fewer or shorter texts in one request.",
@@ -232,11 +236,19 @@ def _hint(
         return _LOST_LANE.format(lane=lane)
     if issubclass(cls, GatewayError) and complaint.message == "Something went wrong":
         return _BROKEN_GATEWAY
+    if complaint.code == _UNKNOWN_MODEL and (successor := _successor(complaint.message)):
+        return f"Mistral has replaced it: use {successor}."
     if complaint.code is not None and complaint.code in _BY_CODE:
         return _BY_CODE[complaint.code]
     if gateway and status in _GATEWAY_BY_STATUS:
         return _GATEWAY_BY_STATUS[status]
     return _BY_STATUS.get(status)
+
+
+def _successor(message: str) -> str | None:
+    """Name what came after the model that a server does not serve any more."""
+    model = models.find(message.removeprefix(_INVALID_MODEL))
+    return model.replacement if model else None
 
 
 def _is_lane_missing(status: int, complaint: _Complaint, headers: Mapping[str, str]) -> bool:

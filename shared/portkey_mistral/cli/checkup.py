@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from portkey_mistral import models
+from portkey_mistral._calls import missing_keys
 from portkey_mistral.client import Client
 from portkey_mistral.exceptions import PortkeyMistralError
 from portkey_mistral.generation import GenerationSettings
@@ -53,7 +54,7 @@ def examine(*, model: str | None = None, reach: bool = False) -> list[Finding]:
         settings = ConnectionSettings()
     except PortkeyMistralError as error:
         return [*findings, Finding("way", "bad", error.message)]
-    findings += [_way(settings), *_key(settings)]
+    findings += [_way(settings), *_keys(settings)]
     default = GenerationSettings.model_fields["model"].default
     findings += [_model(name) for name in dict.fromkeys([default, model or default])]
     return [*findings, _reached(settings)] if reach else findings
@@ -102,14 +103,9 @@ def _way(settings: ConnectionSettings) -> Finding:
     return Finding("way", "good", where[settings.way] + by)
 
 
-def _key(settings: ConnectionSettings) -> Iterator[Finding]:
-    if settings.way == "direct" and settings.api_key is None:
-        yield Finding(
-            "way",
-            "bad",
-            "no key: set MISTRAL_API_KEY, or PORTKEY_API_KEY to go through Portkey, or try everything "
-            "with base_url='sandbox:'",
-        )
+def _keys(settings: ConnectionSettings) -> Iterator[Finding]:
+    for fault in missing_keys(settings):
+        yield Finding("way", "bad", fault.message)
 
 
 def _model(name: str) -> Finding:

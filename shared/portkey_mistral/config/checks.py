@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -22,7 +23,9 @@ __all__ = [
     "fault",
     "flag",
     "header_names",
+    "headers",
     "host",
+    "is_address",
     "items",
     "kind",
     "nearest",
@@ -77,9 +80,19 @@ def secret(value: Any, path: str) -> SecretStr:
     if not _PRINTABLE.fullmatch(plain):
         raise fault(
             path,
-            "holds a character that cannot stand in a header (a blank, or a line break at the end?).",
+            "holds a character that cannot stand in a header: a blank, a line break at the end, or one "
+            "that is not ASCII, such as '…'.",
         )
     return SecretStr(plain)
+
+
+def headers(value: Mapping[str, str], path: str) -> dict[str, str]:
+    """Headers of the user's own, as they can be sent; their values may be keys."""
+    for name, content in value.items():
+        _header_name(name, path)
+        if not (content.isascii() and content.isprintable()):
+            raise fault(f"{path}[{name!r}]", "can hold only printable ASCII characters.")
+    return dict(value)
 
 
 def flag(value: Any, path: str) -> bool:
@@ -162,7 +175,18 @@ def host(value: Any, path: str) -> str:
         raise fault(path, "must not hold a user name or key; write a key into api_key.")
     if re.search(r"[?#\s]", rest):
         raise fault(path, "must end where the endpoint begins: no '?', '#' or blank.")
+    if not is_address(url):
+        raise fault(path, "names no host, or no port from 1 to 65535.")
     return url
+
+
+def is_address(url: str) -> bool:
+    """Whether a path can be added to a URL, and its host and port can be called."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0 and not re.search(r"[?#\s]", url)
+    except ValueError:
+        return False
 
 
 def _got(value: Any) -> str:

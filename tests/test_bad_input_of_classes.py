@@ -1,0 +1,357 @@
+"""What every class of both frameworks says to bad input: what would be right, and never a key."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from llama_index.core.llms import ChatMessage
+
+from langchain_portkey_mistral import (
+    ChatPortkeyMistral,
+    PortkeyMistralEmbeddings,
+    PortkeyMistralFIM,
+)
+from llamaindex_portkey_mistral import PortkeyMistral, PortkeyMistralEmbedding
+from portkey_mistral import models
+from portkey_mistral.exceptions import (
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    InvalidRequestError,
+    PortkeyMistralError,
+)
+from portkey_mistral.models import ModelRetiredWarning
+from portkey_mistral.sandbox import Sandbox
+
+SECRET = "sk-do-not-show-this-0123456789"
+CHAT = [ChatMessage(role="user", content="hi")]
+HOSTED = "https://api.portkey.ai/v1"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A class, one call of it in each mode, and where it takes what has no field."""
+
+    make: Callable[..., Any]
+    call: Callable[..., Any]
+    acall: Callable[..., Any]
+    extras: str = "model_kwargs"
+
+    def __repr__(self) -> str:
+        return getattr(self.make, "__name__", "")
+
+
+CHAT_MODEL = Kind(ChatPortkeyMistral, lambda o: o.invoke("hi"), lambda o: o.ainvoke("hi"))
+EMBEDDINGS = Kind(
+    PortkeyMistralEmbeddings, lambda o: o.embed_query("hi"), lambda o: o.aembed_query("hi")
+)
+FIM = Kind(PortkeyMistralFIM, lambda o: o.invoke("def"), lambda o: o.ainvoke("def"))
+LLM = Kind(PortkeyMistral, lambda o: o.chat(CHAT), lambda o: o.achat(CHAT), "additional_kwargs")
+EMBEDDING = Kind(
+    PortkeyMistralEmbedding,
+    lambda o: o.get_query_embedding("hi"),
+    lambda o: o.aget_query_embedding("hi"),
+    "additional_kwargs",
+)
+CLASSES = pytest.mark.parametrize("kind", [CHAT_MODEL, EMBEDDINGS, FIM, LLM, EMBEDDING], ids=repr)
+MODES = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+
+
+def run(kind: Kind, built: Any, is_async: bool) -> Any:
+    return asyncio.run(kind.acall(built)) if is_async else kind.call(built)
+
+
+def no_network() -> dict[str, Any]:
+    """Clients that fail the test when something is sent."""
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise AssertionError(f"sent to {request.url}")
+
+    transport = httpx.MockTransport(refuse)
+    return {
+        "http_client": httpx.Client(transport=transport),
+        "http_async_client": httpx.AsyncClient(transport=transport),
+    }
+
+
+def everything_about(error: BaseException | None) -> str:
+    """Give the text of an error, of what it carries and of all that it hangs on."""
+    if error is None:
+        return ""
+    own = f"{error!r} {error} {vars(error)} {getattr(error, 'object', '')}"
+    return own + everything_about(error.__cause__) + everything_about(error.__context__)
+
+
+CUT_SHORT = f"{SECRET}…"
+UNSENDABLE = "holds a character that cannot stand in a header"
+CONSTRUCTION: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown argument": ({"time_out": 3}, "unknown argument 'time_out'; did you mean 'timeout'?"),
+    "nothing like any argument": ({"zzz": SECRET}, "unknown argument 'zzz'"),
+    "misspelt key name": (
+        {"api_kye": SECRET},
+        "unknown argument 'api_kye'; did you mean 'api_key'",
+    ),
+    "key of the wrong type": ({"api_key": [SECRET]}, "api_key: Input should be a valid string"),
+    "key cut short": ({"api_key": CUT_SHORT}, f"api_key: {UNSENDABLE}"),
+    "key with its line's end": ({"api_key": f"{SECRET}\n"}, f"api_key: {UNSENDABLE}"),
+    "Portkey key cut short": ({"portkey_api_key": CUT_SHORT}, f"portkey_api_key: {UNSENDABLE}"),
+    "virtual key cut short": ({"virtual_key": CUT_SHORT}, f"virtual_key: {UNSENDABLE}"),
+    "target's key cut short": (
+        {"portkey_config": {"provider": "mistral-ai", "api_key": CUT_SHORT}},
+        f"config.api_key: {UNSENDABLE}",
+    ),
+    "header that cannot be sent": (
+        {"default_headers": {"x-team": CUT_SHORT}},
+        "default_headers['x-team']: can hold only printable ASCII",
+    ),
+    "header that splits": (
+        {"default_headers": {"x-team": f"a\r\nx-other: {SECRET}"}},
+        "default_headers['x-team']: can hold only printable ASCII",
+    ),
+    "header without a name": (
+        {"default_headers": {"x team": SECRET}},
+        "default_headers: must be the name of a header",
+    ),
+    "misspelt key in a config": (
+        {"portkey_config": {"targets": [{"api_kye": SECRET}]}},
+        "config.targets[0].api_kye: is no key of Portkey's; did you mean 'api_key'?",
+    ),
+    "wrong word in a config": (
+        {"portkey_config": {"strategy": {"mode": "fallbak"}, "targets": [{"api_key": SECRET}]}},
+        "config.strategy.mode: must be one of",
+    ),
+    "config that is no JSON": ({"portkey_config": f'{{"api_key": {SECRET}'}, "JSON text"),
+    "key as a config": ({"portkey_config": SECRET}, "neither JSON"),
+    "key at a strategy": (
+        {
+            "portkey_config": {
+                "api_key": SECRET,
+                "strategy": {"mode": "fallback"},
+                "targets": [{"provider": "mistral-ai"}],
+            }
+        },
+        "config.api_key: is not inherited by targets",
+    ),
+    "key as an address": ({"base_url": SECRET}, "base_url must start with http://"),
+    "key in an address": ({"base_url": f"https://{SECRET}@host/v1"}, "must not hold a user name"),
+    "two keys for one target": (
+        {"api_key": SECRET, "virtual_key": "v"},
+        "a Portkey key goes into portkey_api_key=",
+    ),
+    "two names for one key": (
+        {"api_key": SECRET, "mistral_api_key": SECRET},
+        "'api_key' and 'mistral_api_key' are two names for one setting",
+    ),
+    "two names for one address": (
+        {"endpoint": "sandbox:", "api_base": "sandbox:east"},
+        "'endpoint' and 'api_base' are two names for one setting",
+    ),
+    "port that cannot be": ({"base_url": "http://localhost:99999"}, "a port from 1 to 65535"),
+    "query in an address": ({"base_url": "https://host/v1?a=b"}, "base_url must be a host"),
+    "proxy without a scheme": (
+        {"proxy": f"user:{SECRET}@proxy.example:3128"},
+        "proxy must be a URL that begins with http://",
+    ),
+    "negative timeout": ({"timeout": -1}, "timeout must be a number of seconds above 0"),
+    "endless timeout": ({"timeout": float("inf")}, "None (waits for ever)"),
+    "timeout that is none": ({"timeout": SECRET}, "timeout must be a number of seconds above 0"),
+    "gateway and sandbox": (
+        {"base_url": "sandbox:", "gateway_url": "http://localhost:8787"},
+        "a gateway cannot reach it",
+    ),
+}
+
+
+@CLASSES
+@pytest.mark.parametrize("fault", CONSTRUCTION)
+def test_construction_says_what_would_be_right_and_shows_no_key(kind: Kind, fault: str) -> None:
+    fields, words = CONSTRUCTION[fault]
+    with pytest.raises(ConfigurationError) as caught:
+        kind.make(**fields)
+    assert words in str(caught.value)
+    assert str(caught.value).startswith(f"{kind!r}: ")
+    assert SECRET not in everything_about(caught.value)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+@CLASSES
+@pytest.mark.parametrize("name", ["api_key", "mistral_api_key", "portkey_api_key", "virtual_key"])
+def test_a_key_does_not_become_part_of_a_body(kind: Kind, name: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        kind.make(**{kind.extras: {name: SECRET}})
+    assert f"{name!r} is a setting" in str(caught.value)
+    assert kind.extras in str(caught.value)
+    assert SECRET not in everything_about(caught.value)
+
+
+@CLASSES
+@MODES
+@pytest.mark.parametrize("key", [None, ""])
+def test_without_a_key_the_call_says_what_to_set(
+    kind: Kind, is_async: bool, key: str | None
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        run(kind, kind.make(api_key=key, **no_network()), is_async)
+    text = str(caught.value)
+    assert text.startswith("No API key for api.mistral.ai. ")
+    assert all(word in text for word in ("MISTRAL_API_KEY", "PORTKEY_API_KEY", "'sandbox:'"))
+
+
+@CLASSES
+@pytest.mark.parametrize(
+    "fields",
+    [{"gateway_url": HOSTED, "api_key": SECRET}, {"virtual_key": SECRET}, {"config": "pc-abc"}],
+    ids=["url", "virtual key", "slug"],
+)
+def test_portkeys_own_service_is_not_called_without_its_key(
+    kind: Kind, fields: dict[str, Any]
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"No Portkey key for api\.portkey\.ai") as caught:
+        kind.call(kind.make(**fields, **no_network()))
+    assert "PORTKEY_API_KEY" in str(caught.value)
+    assert SECRET not in everything_about(caught.value)
+
+
+@pytest.mark.parametrize("kind", [CHAT_MODEL, EMBEDDINGS, LLM, EMBEDDING], ids=repr)
+def test_a_target_at_openai_does_not_ask_for_mistrals_key(kind: Kind) -> None:
+    config = {"provider": "openai", "override_params": {"model": "text-embedding-3-small"}}
+    built = kind.make(api_key=SECRET, portkey_config=config, **no_network())
+    with pytest.raises(ConfigurationError, match=r"api\.openai\.com.*the target's api_key"):
+        kind.call(built)
+
+
+@CLASSES
+@MODES
+def test_a_wrong_key_is_told_without_showing_it(
+    kind: Kind, is_async: bool, mistral_sandbox: Sandbox
+) -> None:
+    mistral_sandbox.fail(401, body={"detail": f"Unauthorized: {SECRET}"})
+    with pytest.raises(AuthenticationError, match=r"401: Unauthorized.*MISTRAL_API_KEY") as caught:
+        run(kind, kind.make(api_key=SECRET, base_url="sandbox:"), is_async)
+    assert len(mistral_sandbox.requests) == 1
+    assert SECRET not in everything_about(caught.value)
+
+
+@CLASSES
+def test_a_retired_model_warns_once_and_its_refusal_names_the_replacement(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch, mistral_sandbox: Sandbox
+) -> None:
+    monkeypatch.setattr(models, "_warned", set())
+    built = kind.make(model="open-mistral-7b", base_url="sandbox:")
+    with (
+        pytest.warns(ModelRetiredWarning, match="2025-03-30. Use ministral-8b-2512") as told,
+        pytest.raises(BadRequestError, match="use ministral-8b-2512"),
+    ):
+        kind.call(built)
+    assert [warning.filename for warning in told] == [__file__]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(BadRequestError, match="use ministral-8b-2512"):
+            kind.call(built)
+
+
+@CLASSES
+def test_a_model_that_nobody_knows_is_sent_as_it_is(kind: Kind, mistral_sandbox: Sandbox) -> None:
+    with pytest.raises(BadRequestError, match="Invalid model: brand-new-1"):
+        kind.call(kind.make(model="brand-new-1", base_url="sandbox:"))
+    assert mistral_sandbox.requests[-1].body["model"] == "brand-new-1"
+
+
+EMPTY: dict[str, Callable[..., Any]] = {
+    "invoke": lambda: ChatPortkeyMistral(base_url="sandbox:").invoke([]),
+    "ainvoke": lambda: asyncio.run(ChatPortkeyMistral(base_url="sandbox:").ainvoke([])),
+    "stream": lambda: list(ChatPortkeyMistral(base_url="sandbox:").stream([])),
+    "chat": lambda: PortkeyMistral(base_url="sandbox:").chat([]),
+    "achat": lambda: asyncio.run(PortkeyMistral(base_url="sandbox:").achat([])),
+    "stream_chat": lambda: list(PortkeyMistral(base_url="sandbox:").stream_chat([])),
+}
+
+
+@pytest.mark.parametrize("ask", EMPTY)
+def test_an_empty_conversation_is_refused_before_sending(
+    ask: str, mistral_sandbox: Sandbox
+) -> None:
+    with pytest.raises(InvalidRequestError, match="empty.*at least one"):
+        EMPTY[ask]()
+    assert mistral_sandbox.requests == []
+
+
+def test_no_texts_are_no_call(mistral_sandbox: Sandbox) -> None:
+    embeddings = PortkeyMistralEmbeddings(base_url="sandbox:")
+    embedding = PortkeyMistralEmbedding(base_url="sandbox:")
+    assert embeddings.embed_documents([]) == []
+    assert asyncio.run(embeddings.aembed_documents([])) == []
+    assert embedding.get_text_embedding_batch([]) == []
+    assert asyncio.run(embedding.aget_text_embedding_batch([])) == []
+    assert mistral_sandbox.requests == []
+
+
+# --- what is said for one call -----------------------------------------------------------------------
+
+ONE_CALL: dict[str, tuple[dict[str, Any], str]] = {
+    "misspelt": ({"temprature": 0}, "'temprature'; did you mean 'temperature'? What this package"),
+    "key": ({"api_key": SECRET}, "unknown argument 'api_key': it is a setting of the object"),
+    "address": ({"base_url": "sandbox:x"}, "'base_url': it is a setting of the object"),
+    "timeout": ({"timeout": SECRET}, "timeout must be a number of seconds above 0"),
+    "no time": ({"timeout": 0}, "timeout must be a number of seconds above 0"),
+    "headers": ({"headers": [SECRET]}, "headers must be a mapping of header names to texts"),
+    "header": ({"headers": {"x-team": CUT_SHORT}}, "headers['x-team']: can hold only printable"),
+    "header names": ({"forward_headers": SECRET}, "forward_headers must be a list of header names"),
+    "trace id": ({"trace_id": [SECRET]}, "trace_id must be text, got list"),
+    "metadata": ({"portkey_metadata": SECRET}, "portkey_metadata must be a mapping of texts"),
+    "format": ({"response_format": "json"}, "response_format must be {'type': 'json_object'}"),
+    "config": ({"portkey_config": {"targets": [{"api_kye": SECRET}]}}, "did you mean 'api_key'?"),
+}
+
+
+@pytest.mark.parametrize("fault", ONE_CALL)
+@pytest.mark.parametrize("kind", [CHAT_MODEL, LLM], ids=repr)
+@MODES
+def test_a_wrong_argument_of_a_call_is_told_before_sending(
+    kind: Kind, fault: str, is_async: bool, mistral_sandbox: Sandbox
+) -> None:
+    said, words = ONE_CALL[fault]
+    built = kind.make(base_url="sandbox:")
+    verb, sent = ("invoke", "hi") if kind is CHAT_MODEL else ("chat", CHAT)
+    with pytest.raises(PortkeyMistralError) as caught:
+        _ = (
+            asyncio.run(getattr(built, f"a{verb}")(sent, **said))
+            if is_async
+            else getattr(built, verb)(sent, **said)
+        )
+    assert isinstance(caught.value, InvalidRequestError | ConfigurationError)
+    assert words in str(caught.value)
+    assert SECRET not in everything_about(caught.value)
+    assert mistral_sandbox.requests == []
+
+
+@pytest.mark.parametrize("kind", [CHAT_MODEL, LLM], ids=repr)
+def test_a_key_among_the_extra_members_of_a_call_is_not_sent(
+    kind: Kind, mistral_sandbox: Sandbox
+) -> None:
+    verb, sent = ("invoke", "hi") if kind is CHAT_MODEL else ("chat", CHAT)
+    built = kind.make(base_url="sandbox:")
+    with pytest.raises(InvalidRequestError, match="'api_key' is a setting") as caught:
+        getattr(built, verb)(sent, **{kind.extras: {"api_key": SECRET}})
+    assert SECRET not in everything_about(caught.value)
+    assert mistral_sandbox.requests == []
+
+
+@pytest.mark.parametrize("kind", [CHAT_MODEL, LLM], ids=repr)
+def test_a_model_of_none_leaves_the_objects_own(kind: Kind, mistral_sandbox: Sandbox) -> None:
+    verb, sent = ("invoke", "hi") if kind is CHAT_MODEL else ("chat", CHAT)
+    getattr(kind.make(model="mistral-large-latest", base_url="sandbox:"), verb)(sent, model=None)
+    assert mistral_sandbox.requests[-1].body["model"] == "mistral-large-latest"
+
+
+def test_two_names_of_one_model_field_are_told() -> None:
+    for cls in (ChatPortkeyMistral, PortkeyMistralFIM, PortkeyMistral):
+        with pytest.raises(ConfigurationError, match="'random_seed' and 'seed' are two names"):
+            cls(seed=1, random_seed=2)
