@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from portkey_mistral.demo import programme
 from portkey_mistral.demo.programme import NEXT, SCENES
 from portkey_mistral.demo.stage import SANDBOX, connection
 
@@ -51,6 +55,32 @@ def test_it_says_where_it_runs_and_where_to_go_next(output: str) -> None:
         assert name in output
 
 
+def test_its_command_is_named_as_it_can_be_typed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    (folder / "portkey-mistral").touch(mode=0o755)
+    monkeypatch.setattr(sys, "executable", str(folder / "python"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert ".venv/bin/portkey-mistral route FILE" in closing()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert f"{folder}/portkey-mistral doctor" in closing()
+    monkeypatch.setenv("PATH", str(folder))
+    assert ".venv" not in closing()
+    assert "notebooks/" in closing()
+
+
+def closing() -> str:
+    console = Console(width=300, file=io.StringIO())
+    console.print(programme._closing(1.0, 0))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
 @pytest.mark.parametrize("number", [1, 2])
 def test_the_question_is_answered_from_the_right_page(output: str, number: int) -> None:
     shown = " ".join(scene(output, number).replace("│", " ").split())
@@ -65,7 +95,7 @@ def test_the_question_is_answered_from_the_right_page(output: str, number: int) 
 def test_the_agent_calls_both_tools(output: str) -> None:
     shown = scene(output, 3)
     assert "window(model='codestral-latest') -> 131,072 tokens" in shown
-    assert "price(model='codestral-latest') -> $0.3 for input" in shown
+    assert "price(model='codestral-latest') -> $0.30 for input" in shown
     answer = shown.partition("answer")[2]
     assert "131,072" in answer
     assert "0.3" in answer

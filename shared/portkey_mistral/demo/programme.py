@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -36,9 +39,10 @@ SCENES = (
     Scene("fallback", "A call whose first target fails"),
 )
 
+COMMAND = "portkey-mistral"
 INSTALL = 'pip install "portkey-mistral[all]"'
 NEXT = (
-    ("README.md", "a page to copy from, for both frameworks"),
+    ("README.md", "what to copy, for both frameworks"),
     ("notebooks/", "the same, to run cell by cell"),
     ("portkey-mistral models", "windows, prices, replacements"),
     ("portkey-mistral route FILE", "draw a Portkey config of your own"),
@@ -89,9 +93,19 @@ def _opening(arguments: Mapping[str, object]) -> Panel:
 def _closing(seconds: float, failed: int) -> Panel:
     pointers = Table.grid(padding=(0, 2))
     for name, what in NEXT:
-        pointers.add_row(f"[bold]{name}[/]", what)
+        pointers.add_row(f"[bold]{_as_typed(name)}[/]", what)
     verdict = f"{failed} of {len(SCENES)} scenes failed" if failed else f"{len(SCENES)} scenes"
     title = f"[bold]{verdict} in {seconds:.0f} s. Where to go next[/]"
     return Panel(
         pointers, title=title, title_align="left", border_style="red" if failed else "blue"
     )
+
+
+def _as_typed(name: str) -> str:
+    """Give our command the path it needs here: `make` does not put its environment on PATH."""
+    script = Path(sys.executable).with_name(COMMAND)
+    if not name.startswith(COMMAND) or shutil.which(COMMAND) or not script.exists():
+        return name
+    here = Path.cwd()
+    where = script.relative_to(here) if script.is_relative_to(here) else script
+    return name.replace(COMMAND, str(where), 1)

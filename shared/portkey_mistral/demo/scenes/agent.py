@@ -24,7 +24,7 @@ def price(model: str) -> str:
     found = models.find(model)
     if found is None or found.price is None:
         return f"no price is known for {model}"
-    return f"${found.price.input} for input, ${found.price.output} for output"
+    return f"${found.price.input:.2f} for input, ${found.price.output:.2f} for output"
 
 
 async def answer(connection: Arguments, show: Callable[[ToolCallResult], None]) -> str:
