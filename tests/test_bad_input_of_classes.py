@@ -7,6 +7,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import httpx
@@ -19,7 +20,7 @@ from langchain_portkey_mistral import (
     PortkeyMistralFIM,
 )
 from llamaindex_portkey_mistral import PortkeyMistral, PortkeyMistralEmbedding
-from portkey_mistral import models
+from portkey_mistral import CallOptions, models
 from portkey_mistral.exceptions import (
     AuthenticationError,
     BadRequestError,
@@ -237,6 +238,42 @@ def test_a_wrong_key_is_told_without_showing_it(
         run(kind, kind.make(api_key=SECRET, base_url="sandbox:"), is_async)
     assert len(mistral_sandbox.requests) == 1
     assert SECRET not in everything_about(caught.value)
+
+
+WAYS: dict[str, dict[str, Any]] = {
+    "direct": {"api_key": SECRET},
+    "config": {"portkey_config": {"provider": "mistral-ai", "api_key": SECRET}},
+    "headers": {"api_key": "k", "default_headers": {"x-team-key": SECRET}},
+    "gateway": {"gateway_url": "http://gateway.test", "portkey_api_key": SECRET, "api_key": SECRET},
+}
+
+
+@CLASSES
+@MODES
+@pytest.mark.parametrize("way", WAYS)
+def test_the_frames_of_an_error_show_no_key(kind: Kind, is_async: bool, way: str) -> None:
+    """Tools that report errors, pytest among them, print what the variables of each frame hold."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(401, json={"detail": "no"}))
+    clients = {
+        "http_client": httpx.Client(transport=transport),
+        "http_async_client": httpx.AsyncClient(transport=transport),
+    }
+    built = kind.make(**WAYS[way], **clients)
+    with pytest.raises(AuthenticationError) as caught:
+        run(kind, built, is_async)
+    ours = [frame for frame in traceback.walk_tb(caught.value.__traceback__) if is_ours(frame[0])]
+    assert ours
+    shown = [repr(value) for frame, _ in ours for value in frame.f_locals.values()]
+    assert not [text for text in shown if SECRET in text]
+
+
+def is_ours(frame: FrameType) -> bool:
+    return "portkey_mistral" in str(frame.f_globals.get("__name__"))
+
+
+def test_the_options_of_a_call_show_no_key() -> None:
+    config = {"provider": "mistral-ai", "api_key": SECRET}
+    assert SECRET not in repr(CallOptions(portkey_config=config, headers={"x-key": SECRET}))
 
 
 @CLASSES

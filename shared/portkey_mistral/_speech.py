@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from portkey_mistral import models, ways
@@ -44,8 +44,9 @@ class DirectSpeech:
     body: Mapping[str, Any]
     needs: frozenset[str]
     default_host: str
-    default_key: str | None
-    headers: Mapping[str, str]
+    # Tools that report errors print what a frame holds.
+    default_key: str | None = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
 
     def say(self, attempt: Attempt, so_far: str) -> Sending:
         target = attempt.target

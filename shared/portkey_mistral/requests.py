@@ -181,13 +181,14 @@ class CallOptions:
 
     `timeout` has httpx's meaning and bounds one attempt; `portkey_config` takes every form that the
     setting takes; `portkey_metadata` is sent as `x-portkey-metadata` and read by conditional routing.
+    What may hold a key is left out of the repr.
     """
 
-    portkey_config: Config | Mapping[str, Any] | str | None = None
+    portkey_config: Config | Mapping[str, Any] | str | None = field(default=None, repr=False)
     trace_id: str | None = None
     portkey_metadata: Mapping[str, str] | None = None
     cache_namespace: str | None = None
     cache_force_refresh: bool | None = None
     forward_headers: Sequence[str] | None = None
-    headers: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
     timeout: float | httpx.Timeout | None = None

@@ -68,7 +68,7 @@ class GatewayOptions:
     cache_force_refresh: bool | None = None
     forward_headers: Sequence[str] = ()
     lane: AskedLane = "auto"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     request_timeout: float | None = None
 
 
