@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import traceback
 import warnings
 from collections.abc import Callable
@@ -328,6 +329,69 @@ def test_no_texts_are_no_call(mistral_sandbox: Sandbox) -> None:
     assert embedding.get_text_embedding_batch([]) == []
     assert asyncio.run(embedding.aget_text_embedding_batch([])) == []
     assert mistral_sandbox.requests == []
+
+
+HALF = "a\ud800b"
+EMBEDS = pytest.mark.parametrize(
+    "embed",
+    [
+        lambda texts, **fields: PortkeyMistralEmbeddings(**fields).embed_documents(texts),
+        lambda texts, **fields: asyncio.run(
+            PortkeyMistralEmbeddings(**fields).aembed_documents(texts)
+        ),
+        lambda texts, **fields: PortkeyMistralEmbedding(**fields).get_text_embedding_batch(texts),
+        lambda texts, **fields: asyncio.run(
+            PortkeyMistralEmbedding(**fields).aget_text_embedding_batch(texts)
+        ),
+    ],
+    ids=["langchain", "langchain async", "llamaindex", "llamaindex async"],
+)
+
+
+@EMBEDS
+def test_a_text_that_is_too_long_is_counted_before_sending(
+    embed: Callable[..., Any], mistral_sandbox: Sandbox
+) -> None:
+    with pytest.raises(InvalidRequestError, match=r"inputs\[1\] has \d+ tokens, but mistral-embed"):
+        embed(["fine", "word " * 9000, "fine too"], base_url="sandbox:")
+    assert mistral_sandbox.requests == []
+
+
+@EMBEDS
+def test_a_text_that_only_the_server_finds_too_long_is_pinned_to_its_place(
+    embed: Callable[..., Any],
+) -> None:
+    """As for a model that the catalog does not know: its tokens cannot be counted here."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        texts = json.loads(request.content)["input"]
+        if any(len(text) > 50 for text in texts):
+            fault = {"message": "Too many tokens overall, split into more batches.", "code": "3210"}
+            return httpx.Response(400, json=fault)
+        rows = [{"index": n, "embedding": [1.0]} for n in range(len(texts))]
+        return httpx.Response(200, json={"model": "m", "data": rows})
+
+    transport = httpx.MockTransport(answer)
+    with pytest.raises(BadRequestError, match="Too many tokens overall") as caught:
+        embed(
+            ["fine", "also fine", "long " * 20, "fine too"],
+            model="embed-next",
+            api_key="k",
+            http_client=httpx.Client(transport=transport),
+            http_async_client=httpx.AsyncClient(transport=transport),
+        )
+    assert "index 2, which begins 'long long" in "".join(caught.value.__notes__)
+
+
+@EMBEDS
+def test_half_a_surrogate_pair_is_no_obstacle(
+    embed: Callable[..., Any], mistral_sandbox: Sandbox
+) -> None:
+    """Scraped texts hold such halves; no JSON can, and no tokenizer reads them."""
+    assert len(embed(["fine", HALF], base_url="sandbox:")) == 2
+    assert mistral_sandbox.requests[-1].body["input"][-1] == "a\ufffdb"
+    with pytest.raises(InvalidRequestError, match=r"inputs\[1\] has \d+ tokens"):
+        embed(["fine", HALF * 9000], base_url="sandbox:")
 
 
 # --- what is said for one call -----------------------------------------------------------------------
