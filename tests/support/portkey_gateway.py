@@ -106,6 +106,8 @@ def _npm_install(node: Path, folder: Path) -> None:
     done = subprocess.run(
         [str(node), str(_npm(node)), "install", *options],
         cwd=folder,
+        # A firm's own proxy is known to the system; the wheel's node brings a list that lacks it.
+        env={"NODE_USE_SYSTEM_CA": "1", **os.environ},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
