@@ -7,6 +7,7 @@ import json
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -293,6 +294,39 @@ def test_a_retired_model_warns_once_and_its_refusal_names_the_replacement(
         warnings.simplefilter("error")
         with pytest.raises(BadRequestError, match="use ministral-8b-2512"):
             kind.call(built)
+
+
+RETIRED = {"provider": "mistral-ai", "override_params": {"model": "open-mistral-7b"}}
+LIVE = {"provider": "mistral-ai", "override_params": {"model": "codestral-latest"}}
+
+
+@pytest.mark.parametrize("kind", [CHAT_MODEL, FIM, LLM], ids=repr)
+@pytest.mark.parametrize(
+    ("model", "targets", "told"),
+    [
+        ("codestral-latest", [RETIRED, RETIRED], 1),
+        ("codestral-latest", [LIVE, RETIRED], 1),
+        ("open-mistral-7b", [LIVE, LIVE], 0),
+        ("open-mistral-7b", [LIVE, {"provider": "mistral-ai"}], 1),
+        ("open-mistral-7b", [{"provider": "openai", "custom_host": "sandbox:"}], 0),
+    ],
+)
+def test_the_models_of_a_route_are_those_that_are_looked_at(
+    kind: Kind,
+    model: str,
+    targets: list[dict[str, Any]],
+    told: int,
+    monkeypatch: pytest.MonkeyPatch,
+    mistral_sandbox: Sandbox,
+) -> None:
+    monkeypatch.setattr(models, "_warned", set())
+    config = {"strategy": {"mode": "fallback"}, "targets": targets}
+    built = kind.make(model=model, base_url="sandbox:", portkey_config=config)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        with suppress(PortkeyMistralError):
+            kind.call(built)
+    assert [warning.category for warning in seen] == [ModelRetiredWarning] * told
 
 
 @CLASSES

@@ -23,6 +23,7 @@ from portkey_mistral import (
     AuthenticationError,
     BadRequestError,
     CapabilityError,
+    ChatRequest,
     Client,
     ConfigurationError,
     EmbeddingRequest,
@@ -416,6 +417,54 @@ def test_what_cannot_succeed_is_told_before_sending(
     with pytest.raises(error, match=words):
         kind.run(client(**fields), request_, None)
     assert sent_to("default") == 0
+
+
+BLIND = {"provider": "mistral-ai", "override_params": {"model": "codestral-latest"}}
+SEEING = {"provider": "mistral-ai", "override_params": {"model": "mistral-small-latest"}}
+UNSEEN = [
+    {"provider": "openai", "override_params": {"model": "gpt-4o"}},
+    {"provider": "@team", "override_params": {"model": "codestral-latest"}},
+    {"virtual_key": "vk", "override_params": {"model": "codestral-latest"}},
+]
+
+
+def either(*targets: dict[str, object]) -> dict[str, object]:
+    return {"strategy": {"mode": "fallback"}, "targets": list(targets)}
+
+
+@pytest.mark.parametrize(
+    ("config", "sent"),
+    [
+        (None, False),
+        (BLIND, False),
+        (either(BLIND, either(BLIND, BLIND)), False),
+        (SEEING, True),
+        (either(BLIND, SEEING), True),
+        ("pc-abc", True),
+        *((either(BLIND, unseen), True) for unseen in UNSEEN),
+    ],
+)
+def test_a_gateway_is_not_asked_for_what_none_of_its_targets_can_do(
+    config: object, sent: bool
+) -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(503)
+
+    blind = client(
+        base_url=None,
+        gateway_url="https://api.portkey.ai/v1",
+        portkey_api_key="pk",
+        portkey_config=config,
+        max_retries=0,
+        http_client=httpx.Client(transport=httpx.MockTransport(answer)),
+    )
+    picture = Message.user((TextPart("see"), ImagePart("https://x.example/a.png")))
+    with pytest.raises(InternalServerError if sent else CapabilityError):
+        blind.chat(ChatRequest(model="codestral-latest", messages=[picture]))
+    assert len(asked) == sent
 
 
 def test_a_wrong_key_is_told_without_showing_it() -> None:

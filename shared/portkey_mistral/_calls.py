@@ -46,6 +46,8 @@ T = TypeVar("T")
 
 _DEFAULT_RETRIES = 2
 _TOO_SHORT_TO_BE_KEY = 12
+# Behind a slug stands a provider that Portkey keeps; the model is mostly Mistral's all the same.
+_MISTRALS = ("mistral-ai", "@")
 _USER_AGENT = f"portkey-mistral/{version('portkey-mistral')}"
 _PATHNAMES: Mapping[Operation, str] = {
     "chat": "/v1/chat/completions",
@@ -103,9 +105,10 @@ def prepare_call(
     """
     if request is not None:
         check_request(request)
-        models.warn_if_retired(request.model)
     asked = _ask(settings, request, options, operation=operation, stream=stream)
     options = asked.options
+    if request is not None:
+        _warn_of_retired(asked, request.model)
     _check_residency(asked, request)
     facts, root, retries = _facts(asked, job), _root(asked), _retries(asked)
     pace = _pace(asked, facts, job)
@@ -188,6 +191,13 @@ def _config(settings: ConnectionSettings, options: CallOptions) -> Config | None
     config = Config.parse(options.portkey_config)
     settings.check_config(config)
     return config
+
+
+def _warn_of_retired(asked: _Asked, model: str) -> None:
+    """Warn of each model that targets may be asked for; an override beats the request's own."""
+    overrides = (None,) if asked.config is None else _config_facts(asked.config).models
+    for override in overrides:
+        models.warn_if_retired(override or model)
 
 
 def _check_residency(asked: _Asked, request: Request | None) -> None:
@@ -351,9 +361,13 @@ def _secrets(asked: _Asked) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _ConfigFacts:
-    """What every call asks of all targets of a config. `keeps`: one has a breaker or a cache."""
+    """What every call asks of all targets of a config. `keeps`: one has a breaker or a cache.
+
+    `models` are those of the targets that are Mistral's; None is the model of the request.
+    """
 
     keeps: bool
+    models: tuple[str | None, ...]
     breaker_keys: dict[str, str]
     keys: tuple[str, ...]
 
@@ -362,11 +376,18 @@ class _ConfigFacts:
 def _config_facts(config: Config) -> _ConfigFacts:
     targets = config.targets()
     held = [_revealed(key) for t in targets for key in (t.api_key, t.virtual_key)]
+    named = [_own_model(t) for t in targets if t.provider.startswith(_MISTRALS)]
     return _ConfigFacts(
         any(t.breaker is not None or t.cache is not None for t in targets),
+        tuple(dict.fromkeys(named)) if targets else (None,),
         {t.path: f"{config.fingerprint}:{t.path}" for t in targets if t.breaker is not None},
         tuple(key for key in held if key),
     )
+
+
+def _own_model(target: Target) -> str | None:
+    model = target.override_params.get("model")
+    return model if isinstance(model, str) else None
 
 
 def _prompt_tokens(body: Mapping[str, Any]) -> int:

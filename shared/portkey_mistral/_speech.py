@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from portkey_mistral._wire.gateway import GatewayOptions, gateway_request, lost_
 from portkey_mistral._wire.http import HTTPRequest
 from portkey_mistral._wire.prefix import continued, obstacle, shortened
 from portkey_mistral.config import Config, Target
-from portkey_mistral.exceptions import ConfigurationError
+from portkey_mistral.exceptions import CapabilityError, ConfigurationError
 from portkey_mistral.requests import Operation
 
 __all__ = ["DirectSpeech", "GatewaySpeech", "Speech"]
@@ -93,9 +93,8 @@ class GatewaySpeech:
     options: GatewayOptions
 
     def say(self, attempt: Attempt, so_far: str) -> Sending:  # noqa: ARG002  the gateway picks the target
+        self._check_capabilities()
         model = self.body.get("model")
-        if self.options.config is None and model is not None:
-            models.check_capabilities(model, self.needs)
         body, options, prefix = self.body, self.options, ""
         if so_far:
             longer = continued(self.body, so_far)
@@ -111,6 +110,27 @@ class GatewaySpeech:
             lambda path: lost_at(path, body, self.operation, options),
             prefix,
         )
+
+    def _check_capabilities(self) -> None:
+        """Refuse what no target can do: which of them will be asked is the gateway's to pick."""
+        first: CapabilityError | None = None
+        for model in self._models():
+            refusal = None if model is None else _refusal(model, self.needs)
+            if refusal is None:
+                return
+            first = first or refusal
+        if first is not None:
+            raise first
+
+    def _models(self) -> Iterator[str | None]:
+        """Name the model of each target; None where Portkey or another provider decides what it is."""
+        config = self.options.config
+        if config is None or config.root is None:
+            yield self.body.get("model") if config is None else None
+            return
+        for target in config.targets():
+            seen = target.provider == _MISTRAL and target.virtual_key is None
+            yield _model(self.body, target) if seen else None
 
     def unfit(self, attempt: Attempt) -> str | None:  # noqa: ARG002  same
         config = self.options.config
@@ -143,6 +163,14 @@ def _with_shorter_overrides(node: Mapping[str, Any], so_far: str) -> dict[str, A
     if "targets" in node:
         changed["targets"] = [_with_shorter_overrides(each, so_far) for each in node["targets"]]
     return changed
+
+
+def _refusal(model: str, needs: frozenset[str]) -> CapabilityError | None:
+    try:
+        models.check_capabilities(model, needs)
+    except CapabilityError as refusal:
+        return refusal
+    return None
 
 
 def _model(body: Mapping[str, Any], target: Target) -> str | None:
