@@ -165,6 +165,14 @@ CONSTRUCTION: dict[str, tuple[dict[str, Any], str]] = {
     "negative timeout": ({"timeout": -1}, "timeout must be a number of seconds above 0"),
     "endless timeout": ({"timeout": float("inf")}, "None (waits for ever)"),
     "timeout that is none": ({"timeout": SECRET}, "timeout must be a number of seconds above 0"),
+    "endless first token": (
+        {"first_token_timeout": float("inf")},
+        "first_token_timeout: Input should be less than or equal to",
+    ),
+    "endless gap": (
+        {"idle_timeout": float("inf")},
+        "idle_timeout: Input should be less than or equal to",
+    ),
     "gateway and sandbox": (
         {"base_url": "sandbox:", "gateway_url": "http://localhost:8787"},
         "a gateway cannot reach it",

@@ -8,7 +8,6 @@ share it and a changed key or URL takes effect at once.
 
 from __future__ import annotations
 
-import math
 import os
 import ssl
 from collections.abc import Iterator
@@ -51,6 +50,8 @@ MODEL_CONFIG = ConfigDict(
     protected_namespaces=(),
 )
 
+# What a thread can wait for at most is less than what a float can say.
+_LONGEST_TIMEOUT = 1e9
 
 # A key may be given as text; it is kept as a SecretStr. Type checkers see both, pydantic converts.
 if TYPE_CHECKING:
@@ -58,8 +59,6 @@ if TYPE_CHECKING:
 else:
     Secret = SecretStr
 
-# What a thread can wait for at most is less than what a float can say.
-_LONGEST_TIMEOUT = 1e9
 _PROXY_SCHEMES = ("http://", "https://", "socks5://", "socks5h://")
 
 
@@ -68,7 +67,6 @@ def is_seconds(value: object) -> bool:
     return (
         isinstance(value, int | float)
         and not isinstance(value, bool)
-        and math.isfinite(value)
         and 0 < value <= _LONGEST_TIMEOUT
     )
 
@@ -153,13 +151,22 @@ class ConnectionSettings(BaseModel):
         default=120.0, description="One attempt, httpx's meaning; seconds. None waits for ever."
     )
     first_token_timeout: float | None = Field(
-        default=None, gt=0, description="Streams: seconds until the first content."
+        default=None,
+        gt=0,
+        le=_LONGEST_TIMEOUT,
+        description="Streams: seconds until the first content.",
     )
     idle_timeout: float | None = Field(
-        default=None, gt=0, description="Streams: most seconds between two events."
+        default=None,
+        gt=0,
+        le=_LONGEST_TIMEOUT,
+        description="Streams: most seconds between two events.",
     )
     deadline: float | None = Field(
-        default=None, gt=0, description="The whole call with all attempts, seconds."
+        default=None,
+        gt=0,
+        le=_LONGEST_TIMEOUT,
+        description="The whole call with all attempts, seconds.",
     )
     max_retries: int | None = Field(
         default=None,
