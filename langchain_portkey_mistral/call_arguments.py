@@ -7,7 +7,6 @@ is none of ours is a mistake, not a parameter: what Mistral may add next goes th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from langchain_core.messages import BaseMessage
@@ -16,16 +15,14 @@ from langchain_portkey_mistral.messages_in import to_messages
 from langchain_portkey_mistral.tools import to_tool, to_tool_choice, tool_choice_value, tool_dicts
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.generation import GenerationSettings
-from portkey_mistral.requests import CallOptions, ChatRequest, ToolChoice
-from portkey_mistral.settings import ConnectionSettings
+from portkey_mistral.requests import CALL_OPTIONS, CallOptions, ChatRequest, ToolChoice
+from portkey_mistral.settings import ONLY_AT_CONSTRUCTION
 from portkey_mistral.tool_names import spell
 from portkey_mistral.validation import argument_names, explain_unknown
 
-__all__ = ["MODEL_ARGUMENTS", "OPTIONS", "chat_request", "refuse_unknown", "to_options"]
+__all__ = ["MODEL_ARGUMENTS", "chat_request", "refuse_unknown", "to_options"]
 
-OPTIONS = frozenset(field.name for field in fields(CallOptions))
 MODEL_ARGUMENTS = frozenset(argument_names(GenerationSettings))
-_SETTINGS = frozenset(argument_names(ConnectionSettings))
 _OWN = frozenset({"tools", "tool_choice", "strict", "model_kwargs"})
 # LangChain's own signals, which its core leaves among the arguments on some paths.
 _SIGNALS = frozenset({"stream", "ls_structured_output_format", "structured_output_format"})
@@ -48,7 +45,7 @@ def chat_request(
         InvalidRequestError: an unknown argument (with the nearest known one), an empty conversation, or a
             message, tool or tool choice that cannot be sent.
     """
-    refuse_unknown(arguments, MODEL_ARGUMENTS | _OWN | _SIGNALS | OPTIONS)
+    refuse_unknown(arguments, MODEL_ARGUMENTS | _OWN | _SIGNALS | CALL_OPTIONS)
     if not messages:
         raise InvalidRequestError(
             "The list of messages is empty; a conversation needs at least one."
@@ -75,7 +72,7 @@ def _tool_choice(choice: Any, tools: Sequence[Mapping[str, Any]]) -> ToolChoice 
 
 def to_options(arguments: Mapping[str, Any]) -> CallOptions:
     """Take Portkey's own arguments and the timeout of one call."""
-    return CallOptions(**{name: value for name, value in arguments.items() if name in OPTIONS})
+    return CallOptions(**{name: value for name, value in arguments.items() if name in CALL_OPTIONS})
 
 
 def refuse_unknown(arguments: Mapping[str, Any], known: frozenset[str]) -> None:
@@ -83,5 +80,5 @@ def refuse_unknown(arguments: Mapping[str, Any], known: frozenset[str]) -> None:
     for name in arguments:
         if name not in known:
             raise InvalidRequestError(
-                explain_unknown(name, known - _SIGNALS, _SETTINGS, extras="model_kwargs")
+                explain_unknown(name, known - _SIGNALS, ONLY_AT_CONSTRUCTION, extras="model_kwargs")
             )

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from langchain_portkey_mistral.metadata import known
 from portkey_mistral.config import Config
-from portkey_mistral.settings import ConnectionSettings
+from portkey_mistral.settings import ONLY_AT_CONSTRUCTION, ConnectionSettings
 
 __all__ = ["identity", "of_the_answer", "traceable"]
 
@@ -33,13 +33,24 @@ def identity(settings: ConnectionSettings) -> dict[str, Any]:
 
 
 def traceable(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Put stand-ins for what may hold keys among a call's own arguments."""
-    shown = dict(arguments)
+    """Put stand-ins for what may hold keys among a call's own arguments.
+
+    No call takes a setting of the object, and its error comes after the trace has begun.
+    """
+    shown = _without_settings(arguments)
+    if isinstance(shown.get("model_kwargs"), Mapping):
+        shown["model_kwargs"] = _without_settings(shown["model_kwargs"])
     if shown.get("portkey_config") is not None:
         shown["portkey_config"] = Config.parse(shown["portkey_config"]).fingerprint
     if shown.get("headers") is not None:
         shown["headers"] = _digest(shown["headers"])
     return shown
+
+
+def _without_settings(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: "***" if name in ONLY_AT_CONSTRUCTION else value for name, value in arguments.items()
+    }
 
 
 def of_the_answer(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,12 +19,13 @@ from llamaindex_portkey_mistral.tools import to_tool, to_tool_choice
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.generation import GenerationSettings
 from portkey_mistral.requests import (
+    CALL_OPTIONS,
     CallOptions,
     ChatRequest,
     FIMRequest,
     ToolChoice,
 )
-from portkey_mistral.settings import ConnectionSettings
+from portkey_mistral.settings import ONLY_AT_CONSTRUCTION
 from portkey_mistral.tool_names import spell, wire_name
 from portkey_mistral.validation import argument_names, explain_unknown
 
@@ -32,9 +33,7 @@ __all__ = ["Call", "chat_call", "fim_call"]
 
 _Request = TypeVar("_Request", bound=ChatRequest | FIMRequest)
 
-_OPTIONS = frozenset(option.name for option in fields(CallOptions))
 _MODEL_FIELDS = argument_names(GenerationSettings)
-_SETTINGS = frozenset(argument_names(ConnectionSettings))
 _CHAT_ONLY = frozenset({"tools", "tool_choice"})
 _FIM_FIELDS = frozenset(each.name for each in fields(FIMRequest)) - {"prompt", "suffix", "extra"}
 # `extra_headers` is other vendors' name of `headers`; core's own DocumentContextExtractor says it too.
@@ -118,15 +117,17 @@ def _split(kwargs: Mapping[str, Any]) -> _Split:
     rest = {name: value for name, value in kwargs.items() if name not in _MAPPINGS}
     if headers := {**_mapping(kwargs, "extra_headers"), **_mapping(kwargs, "headers")}:
         rest["headers"] = opened(headers)
-    known = _OPTIONS | _CHAT_ONLY | _IGNORED | _MODEL_FIELDS.keys()
+    known = CALL_OPTIONS | _CHAT_ONLY | _IGNORED | _MODEL_FIELDS.keys()
     for name, value in rest.items():
         if name not in known and value is not None:
             raise InvalidRequestError(
-                explain_unknown(name, known - _IGNORED, _SETTINGS, extras="additional_kwargs")
+                explain_unknown(
+                    name, known - _IGNORED, ONLY_AT_CONSTRUCTION, extras="additional_kwargs"
+                )
             )
     return _Split(
         model_fields={name: value for name, value in rest.items() if name in _MODEL_FIELDS},
-        options=CallOptions(**{name: value for name, value in rest.items() if name in _OPTIONS}),
+        options=CallOptions(**{name: rest[name] for name in rest if name in CALL_OPTIONS}),
         chat={
             name: value for name, value in rest.items() if name in _CHAT_ONLY and value is not None
         },

@@ -12,6 +12,8 @@ from pydantic import BaseModel, SecretStr
 
 from portkey_mistral.config import Config
 from portkey_mistral.exceptions import InvalidRequestError
+from portkey_mistral.settings import ONLY_AT_CONSTRUCTION
+from portkey_mistral.validation import explain_unknown
 
 __all__ = ["guarded", "opened"]
 
@@ -42,6 +44,9 @@ def _guarding(
     for position, (name, check) in enumerate(_checks_of(method.__name__)):
         if position < len(args) or name in kwargs:
             check(args[position] if position < len(args) else kwargs[name])
+    if method.__name__.endswith("structured_predict"):
+        # What it takes by name belongs to the prompt; the model's arguments are in `llm_kwargs`.
+        return method(*map(_sealed_mapping, args), **_with_sealed_arguments(kwargs))
     return method(*args, **_sealed(kwargs))
 
 
@@ -56,6 +61,17 @@ def _checks_of(method: str) -> Sequence[tuple[str, Callable[[Any], None]]]:
     if method.endswith("get_text_embedding_batch"):
         return (("texts", _check_texts),)
     return ()
+
+
+def _with_sealed_arguments(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _sealed_mapping(value) if name == "llm_kwargs" else value
+        for name, value in kwargs.items()
+    }
+
+
+def _sealed_mapping(value: Any) -> Any:
+    return _sealed(value) if isinstance(value, Mapping) else value
 
 
 def _check_messages(messages: Any) -> None:
@@ -110,14 +126,15 @@ def _check_template(prompt: Any) -> None:
 
 def _sealed(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Replace what may hold keys by what shows none: from here on they are `SecretStr`."""
+    for name, value in kwargs.items():
+        if name in ONLY_AT_CONSTRUCTION and value is not None:
+            raise InvalidRequestError(explain_unknown(name, (), ONLY_AT_CONSTRUCTION, extras=""))
     sealed = dict(kwargs)
     if (config := kwargs.get("portkey_config")) is not None:
         sealed["portkey_config"] = Config.parse(config)
     for name in _HEADERS:
         if isinstance(headers := kwargs.get(name), Mapping):
             sealed[name] = {key: _secret(value) for key, value in headers.items()}
-    if isinstance(inner := kwargs.get("llm_kwargs"), Mapping):
-        sealed["llm_kwargs"] = _sealed(inner)
     return sealed
 
 

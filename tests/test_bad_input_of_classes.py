@@ -14,7 +14,13 @@ from typing import Any
 
 import httpx
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
+from llama_index.core.instrumentation import get_dispatcher
+from llama_index.core.instrumentation.event_handlers import BaseEventHandler
+from llama_index.core.instrumentation.span_handlers import SimpleSpanHandler
 from llama_index.core.llms import ChatMessage
+from llama_index.core.prompts import PromptTemplate
+from pydantic import BaseModel, Field
 
 from langchain_portkey_mistral import (
     ChatPortkeyMistral,
@@ -498,3 +504,115 @@ def test_two_names_of_one_model_field_are_told() -> None:
     for cls in (ChatPortkeyMistral, PortkeyMistralFIM, PortkeyMistral):
         with pytest.raises(ConfigurationError, match="'random_seed' and 'seed' are two names"):
             cls(seed=1, random_seed=2)
+
+
+# --- what traces and events are told ------------------------------------------------------------------
+
+KEYS_OF_A_CALL = {
+    "portkey_config": {"provider": "mistral-ai", "api_key": SECRET},
+    "headers": {"x-team-key": SECRET},
+}
+MISPLACED: list[dict[str, Any]] = [
+    {"api_key": SECRET},
+    {"default_headers": {"x-team-key": SECRET}},
+]
+
+
+class Tracer(BaseCallbackHandler):
+    """Keeps all that LangChain tells a tracer."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+        self.told.append(repr((args, kwargs)))
+
+    def on_llm_start(self, *args: Any, **kwargs: Any) -> None:
+        self.told.append(repr((args, kwargs)))
+
+
+@pytest.mark.parametrize(
+    "said", [KEYS_OF_A_CALL, *MISPLACED, {"model_kwargs": {"api_key": SECRET}}]
+)
+@pytest.mark.parametrize("cls", [ChatPortkeyMistral, PortkeyMistralFIM])
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+def test_tracers_are_told_no_key_of_a_call(
+    cls: Any, said: dict[str, Any], streamed: bool, mistral_sandbox: Sandbox
+) -> None:
+    tracer, built = Tracer(), cls(base_url="sandbox:")
+    with suppress(PortkeyMistralError):
+        _ = (
+            list(built.stream("hi", {"callbacks": [tracer]}, **said))
+            if streamed
+            else built.invoke("hi", {"callbacks": [tracer]}, **said)
+        )
+    assert not [text for text in tracer.told if SECRET in text]
+
+
+class Events(BaseEventHandler):
+    """Keeps all that LlamaIndex tells a handler of events."""
+
+    told: list[str] = Field(default_factory=list)
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "Events"
+
+    def handle(self, event: Any, **_: Any) -> None:
+        self.told.append(f"{event!r} {event.model_dump()}")
+
+
+class Spans(SimpleSpanHandler):
+    """Keeps what LlamaIndex's spans are opened with."""
+
+    seen: list[str] = Field(default_factory=list)
+
+    def new_span(self, id_: str, bound_args: Any, *args: Any, **kwargs: Any) -> Any:
+        self.seen.append(repr(bound_args))
+        return super().new_span(id_, bound_args, *args, **kwargs)
+
+
+class Joke(BaseModel):
+    setup: str
+
+
+LLM_CALLS: dict[str, Callable[[PortkeyMistral, dict[str, Any]], Any]] = {
+    "complete": lambda llm, said: llm.complete("hi", **said),
+    "stream_complete": lambda llm, said: list(llm.stream_complete("hi", **said)),
+    "chat": lambda llm, said: llm.chat(CHAT, **said),
+    "astream_chat": lambda llm, said: asyncio.run(drain(llm, said)),
+    "chat_with_tools": lambda llm, said: llm.chat_with_tools([], user_msg="hi", **said),
+    "structured_predict": lambda llm, said: llm.structured_predict(
+        Joke, PromptTemplate("{headers}"), llm_kwargs=said, headers={"of": "a table"}
+    ),
+    "structured, by position": lambda llm, said: llm.structured_predict(
+        Joke, PromptTemplate("{headers}"), said, headers={"of": "a table"}
+    ),
+}
+
+
+async def drain(llm: PortkeyMistral, said: dict[str, Any]) -> list[Any]:
+    return [item async for item in await llm.astream_chat(CHAT, **said)]
+
+
+@pytest.mark.parametrize("said", [KEYS_OF_A_CALL, *MISPLACED])
+@pytest.mark.parametrize("ask", LLM_CALLS)
+def test_events_and_spans_are_told_no_key_of_a_call(
+    ask: str, said: dict[str, Any], mistral_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dispatcher, events, spans = get_dispatcher(), Events(), Spans()
+    monkeypatch.setattr(dispatcher, "event_handlers", [events])
+    monkeypatch.setattr(dispatcher, "span_handlers", [spans])
+    llm = PortkeyMistral(base_url="sandbox:")
+    if said in MISPLACED:
+        with pytest.raises(InvalidRequestError, match="it is a setting of the object"):
+            LLM_CALLS[ask](llm, said)
+    else:
+        LLM_CALLS[ask](llm, said)
+        assert events.told
+        assert spans.seen
+        assert mistral_sandbox.requests[-1].headers["x-team-key"] == SECRET
+        assert mistral_sandbox.requests[-1].headers["authorization"] == f"Bearer {SECRET}"
+    if "structured" in ask and mistral_sandbox.requests:
+        assert "a table" in str(mistral_sandbox.requests[-1].body["messages"])
+    assert not [text for text in (*events.told, *spans.seen) if SECRET in text]

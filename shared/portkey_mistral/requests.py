@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from portkey_mistral.exceptions import InvalidRequestError
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from portkey_mistral.config import Config
 
 __all__ = [
+    "CALL_OPTIONS",
     "CallOptions",
     "ChatRequest",
     "EmbeddingDtype",
@@ -192,3 +193,7 @@ class CallOptions:
     forward_headers: Sequence[str] | None = None
     headers: Mapping[str, str] | None = field(default=None, repr=False)
     timeout: float | httpx.Timeout | None = None
+
+
+CALL_OPTIONS = frozenset(option.name for option in fields(CallOptions))
+"""Names of what may be said for one call only."""

@@ -32,13 +32,14 @@ from pydantic import (
 from portkey_mistral import residency, ways
 from portkey_mistral.config import Config, check_direct_config, check_gateway_config, checks
 from portkey_mistral.exceptions import ConfigurationError
+from portkey_mistral.requests import CALL_OPTIONS
 from portkey_mistral.state import connect, without_password
 from portkey_mistral.validation import argument_names, by_field, explain, refuse_settings
 
 if TYPE_CHECKING:
     from portkey_mistral.client import Client
 
-__all__ = ["MODEL_CONFIG", "BodyExtras", "ConnectionSettings", "is_seconds"]
+__all__ = ["MODEL_CONFIG", "ONLY_AT_CONSTRUCTION", "BodyExtras", "ConnectionSettings", "is_seconds"]
 
 # pydantic takes the last base's config, so each concrete class repeats this one.
 MODEL_CONFIG = ConfigDict(
@@ -356,6 +357,10 @@ class ConnectionSettings(BaseModel):
         from portkey_mistral.client import Client
 
         return Client.from_settings(self)
+
+
+ONLY_AT_CONSTRUCTION = frozenset(argument_names(ConnectionSettings)) - CALL_OPTIONS
+"""Names of settings that no single call takes."""
 
 
 def _number(value: Any) -> Any:
