@@ -179,6 +179,10 @@ CONSTRUCTION: dict[str, tuple[dict[str, Any], str]] = {
         {"idle_timeout": float("inf")},
         "idle_timeout: Input should be less than or equal to",
     ),
+    "misnomer of Mistral": (
+        {"provider": "mistral"},
+        "provider: is no provider of Portkey's; did you mean 'mistral-ai'?",
+    ),
     "gateway and sandbox": (
         {"base_url": "sandbox:", "gateway_url": "http://localhost:8787"},
         "a gateway cannot reach it",

@@ -10,6 +10,7 @@ import pickle
 import sqlite3
 import threading
 import time
+from typing import Any
 
 import httpx
 import pytest
@@ -417,6 +418,12 @@ def test_what_cannot_succeed_is_told_before_sending(
     with pytest.raises(error, match=words):
         kind.run(client(**fields), request_, None)
     assert sent_to("default") == 0
+
+
+@pytest.mark.parametrize("wrong", ["mistral-small-latest", {"api_key": "k"}])
+def test_a_client_is_made_from_settings(wrong: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"Client\(api_key=\.\.\.\)"):
+        Client(wrong)
 
 
 BLIND = {"provider": "mistral-ai", "override_params": {"model": "codestral-latest"}}

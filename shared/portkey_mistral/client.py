@@ -11,6 +11,7 @@ from portkey_mistral._transport.call import Call
 from portkey_mistral._transport.drive import adrive, drive
 from portkey_mistral._transport.streaming import AsyncStream, Stream
 from portkey_mistral._wire.decode import decode_chat, decode_models, decode_moderation
+from portkey_mistral.exceptions import ConfigurationError
 from portkey_mistral.messages import Message
 from portkey_mistral.progress import ShowProgress
 from portkey_mistral.requests import (
@@ -54,6 +55,7 @@ class Client:
     """
 
     def __init__(self, settings: ConnectionSettings | None = None, **fields: Any) -> None:
+        _check_kind(settings)
         self.settings = ConnectionSettings(**fields) if settings is None else settings
 
     @classmethod
@@ -188,4 +190,12 @@ class Client:
         operation: Operation = "fim" if isinstance(request, FIMRequest) else "chat"
         return prepare_call(
             self.settings, request, options, operation=operation, read=decode_chat, stream=True
+        )
+
+
+def _check_kind(settings: object) -> None:
+    if not isinstance(settings, ConnectionSettings | None):
+        raise ConfigurationError(
+            f"Client takes ConnectionSettings, or their fields by name, got {type(settings).__name__}: "
+            "Client(api_key=...)."
         )

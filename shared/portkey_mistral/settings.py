@@ -248,6 +248,11 @@ class ConnectionSettings(BaseModel):
             return key
         return checks.secret(key, str(info.field_name))
 
+    @field_validator("provider")
+    @classmethod
+    def _check_provider(cls, name: str) -> str:
+        return checks.provider(name, "provider")
+
     @field_validator("default_headers")
     @classmethod
     def _check_headers(cls, headers: dict[str, str] | None) -> dict[str, str] | None:

@@ -30,6 +30,7 @@ __all__ = [
     "kind",
     "nearest",
     "one_of",
+    "provider",
     "secret",
     "statuses",
     "text",
@@ -39,6 +40,8 @@ Check: TypeAlias = Callable[[Any, str], Any]
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
+
+_NOT_MISTRAL = ("mistral", "mistralai", "mistral_ai", "mistral.ai")
 
 # In this order: True is an int too.
 _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
@@ -116,6 +119,13 @@ def count(value: Any, path: str) -> int:
     if number != int(number):
         raise fault(path, f"must be a whole number, got {number}.")
     return int(number)
+
+
+def provider(value: str, path: str) -> str:
+    """The name of a provider, which may be one of Portkey's many, but no misnomer of Mistral's."""
+    if value in _NOT_MISTRAL:
+        raise fault(path, "is no provider of Portkey's; did you mean 'mistral-ai'?")
+    return value
 
 
 def one_of(*choices: str) -> Check:

@@ -26,6 +26,7 @@ from portkey_mistral.config.checks import (
     kind,
     nearest,
     one_of,
+    provider,
     secret,
     statuses,
     text,
@@ -43,7 +44,6 @@ _CLOUD_KEYS = re.compile(
     r"(aws|amzn|azure|vertex|openai|anthropic|huggingface|fireworks|snowflake|oracle|workers_ai)_\w+"
 )
 _NOT_INHERITED = ("provider", "api_key", "virtual_key", "mistral_fim_completion")
-_NOT_MISTRAL = ("mistral", "mistralai", "mistral_ai", "mistral.ai")
 _GATEWAY_PROVIDES = ("provider", "virtual_key", "prompt_id", "deployments")
 
 # Keys that people write in the wrong place, and where they belong.
@@ -109,9 +109,7 @@ def _check_inner(node: Mapping[str, Any], path: str) -> None:
 
 
 def _check_leaf(node: Mapping[str, Any], path: str) -> None:
-    provider = node.get("provider", "")
-    if provider in _NOT_MISTRAL:
-        raise fault(f"{path}.provider", "is no provider of Portkey's; did you mean 'mistral-ai'?")
+    provider(node.get("provider", ""), f"{path}.provider")
 
 
 @dataclass(frozen=True, slots=True)
