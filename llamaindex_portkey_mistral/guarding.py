@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr
 from portkey_mistral.config import Config
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.settings import ONLY_AT_CONSTRUCTION
-from portkey_mistral.validation import explain_unknown
+from portkey_mistral.validation import explain_misplaced
 
 __all__ = ["guarded", "opened"]
 
@@ -128,7 +128,7 @@ def _sealed(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Replace what may hold keys by what shows none: from here on they are `SecretStr`."""
     for name, value in kwargs.items():
         if name in ONLY_AT_CONSTRUCTION and value is not None:
-            raise InvalidRequestError(explain_unknown(name, (), ONLY_AT_CONSTRUCTION, extras=""))
+            raise InvalidRequestError(explain_misplaced(name))
     sealed = dict(kwargs)
     if (config := kwargs.get("portkey_config")) is not None:
         sealed["portkey_config"] = Config.parse(config)

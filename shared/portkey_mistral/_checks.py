@@ -17,9 +17,9 @@ from portkey_mistral.requests import (
     ModerationRequest,
     Request,
 )
-from portkey_mistral.settings import ConnectionSettings, is_seconds
+from portkey_mistral.settings import SETTING_NAMES, is_seconds
 from portkey_mistral.tokens import exact_counter
-from portkey_mistral.validation import argument_names, refuse_settings
+from portkey_mistral.validation import refuse_settings
 
 __all__ = ["check_options", "check_request", "check_text"]
 
@@ -86,7 +86,7 @@ def _check_extra(extra: Mapping[str, Any] | None) -> None:
     if not extra:
         return
     try:
-        refuse_settings(extra, argument_names(ConnectionSettings), where="the request's body")
+        refuse_settings(extra, SETTING_NAMES, where="the request's body")
     except ValueError as error:
         raise InvalidRequestError(str(error)) from None
 

@@ -39,7 +39,14 @@ from portkey_mistral.validation import argument_names, by_field, explain, refuse
 if TYPE_CHECKING:
     from portkey_mistral.client import Client
 
-__all__ = ["MODEL_CONFIG", "ONLY_AT_CONSTRUCTION", "BodyExtras", "ConnectionSettings", "is_seconds"]
+__all__ = [
+    "MODEL_CONFIG",
+    "ONLY_AT_CONSTRUCTION",
+    "SETTING_NAMES",
+    "BodyExtras",
+    "ConnectionSettings",
+    "is_seconds",
+]
 
 # pydantic takes the last base's config, so each concrete class repeats this one.
 MODEL_CONFIG = ConfigDict(
@@ -364,7 +371,10 @@ class ConnectionSettings(BaseModel):
         return Client.from_settings(self)
 
 
-ONLY_AT_CONSTRUCTION = frozenset(argument_names(ConnectionSettings)) - CALL_OPTIONS
+SETTING_NAMES = argument_names(ConnectionSettings)
+"""Every name of a setting, aliases included, and its field."""
+
+ONLY_AT_CONSTRUCTION = frozenset(SETTING_NAMES) - CALL_OPTIONS
 """Names of settings that no single call takes."""
 
 
@@ -377,7 +387,7 @@ def _number(value: Any) -> Any:
 
 
 def _without_settings(extra: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-    refuse_settings(extra, argument_names(ConnectionSettings), where=str(info.field_name))
+    refuse_settings(extra, SETTING_NAMES, where=str(info.field_name))
     return extra
 
 

@@ -11,7 +11,14 @@ from typing import Any
 
 from pydantic import AliasChoices, BaseModel, ValidationError
 
-__all__ = ["argument_names", "by_field", "explain", "explain_unknown", "refuse_settings"]
+__all__ = [
+    "argument_names",
+    "by_field",
+    "explain",
+    "explain_misplaced",
+    "explain_unknown",
+    "refuse_settings",
+]
 
 
 def argument_names(cls: type[BaseModel]) -> dict[str, str]:
@@ -67,6 +74,13 @@ def refuse_settings(extra: Mapping[str, Any], settings: Mapping[str, str], *, wh
             )
 
 
+def explain_misplaced(name: str) -> str:
+    """Say where an argument of a call belongs that is a setting of the object."""
+    return (
+        f"unknown argument {name!r}: it is a setting of the object, so pass it to the constructor."
+    )
+
+
 def explain_unknown(
     name: str, known: Collection[str], settings: Collection[str], *, extras: str
 ) -> str:
@@ -75,7 +89,7 @@ def explain_unknown(
     `settings` are the names that the constructor takes; `extras` is the argument for what Mistral adds next.
     """
     if name in settings:
-        return f"unknown argument {name!r}: it is a setting of the object, so pass it to the constructor."
+        return explain_misplaced(name)
     near = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return (

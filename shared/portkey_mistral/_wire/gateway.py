@@ -20,7 +20,7 @@ from portkey_mistral._wire.lanes import (
     keys_of_query,
     leaf_body,
 )
-from portkey_mistral.config import Config
+from portkey_mistral.config import Config, checks
 from portkey_mistral.exceptions import ConfigurationError
 from portkey_mistral.requests import Operation
 
@@ -369,6 +369,6 @@ def _milliseconds(seconds: float | None) -> str | None:
 
 
 def _checked(name: str, value: str) -> str:
-    if not (value.isascii() and value.isprintable()):
+    if not checks.is_header_text(value):
         raise ConfigurationError(f"The header {name} can hold only printable ASCII characters.")
     return value

@@ -26,6 +26,7 @@ __all__ = [
     "headers",
     "host",
     "is_address",
+    "is_header_text",
     "items",
     "kind",
     "nearest",
@@ -89,11 +90,15 @@ def secret(value: Any, path: str) -> SecretStr:
     return SecretStr(plain)
 
 
+def is_header_text(value: str) -> bool:
+    return value.isascii() and value.isprintable()
+
+
 def headers(value: Mapping[str, str], path: str) -> dict[str, str]:
     """Headers of the user's own, as they can be sent; their values may be keys."""
     for name, content in value.items():
         _header_name(name, path)
-        if not (content.isascii() and content.isprintable()):
+        if not is_header_text(content):
             raise fault(f"{path}[{name!r}]", "can hold only printable ASCII characters.")
     return dict(value)
 
