@@ -30,6 +30,7 @@ from langchain_portkey_mistral import (
 from llamaindex_portkey_mistral import PortkeyMistral, PortkeyMistralEmbedding
 from portkey_mistral import CallOptions, models
 from portkey_mistral.exceptions import (
+    APIConnectionError,
     AuthenticationError,
     BadRequestError,
     ConfigurationError,
@@ -38,6 +39,7 @@ from portkey_mistral.exceptions import (
 )
 from portkey_mistral.models import ModelRetiredWarning
 from portkey_mistral.sandbox import Sandbox
+from raw_server import Peer, serving
 
 SECRET = "sk-do-not-show-this-0123456789"
 CHAT = [ChatMessage(role="user", content="hi")]
@@ -284,6 +286,27 @@ def test_the_frames_of_an_error_show_no_key(kind: Kind, is_async: bool, way: str
     ours = [frame for frame in traceback.walk_tb(caught.value.__traceback__) if is_ours(frame[0])]
     assert ours
     shown = [repr(value) for frame, _ in ours for value in frame.f_locals.values()]
+    assert not [text for text in shown if SECRET in text]
+
+
+@CLASSES
+@MODES
+def test_the_frames_of_a_broken_connection_show_no_key(kind: Kind, is_async: bool) -> None:
+    def script(peer: Peer) -> None:
+        peer.read()
+        peer.reset()
+
+    with serving(script) as server:
+        built = kind.make(api_key=SECRET, base_url=server.url, max_retries=0)
+        with pytest.raises(APIConnectionError) as caught:
+            run(kind, built, is_async)
+    error: BaseException | None = caught.value
+    frames = []
+    while error is not None:
+        frames += [frame for frame, _ in traceback.walk_tb(error.__traceback__) if is_ours(frame)]
+        error = error.__cause__ or error.__context__
+    assert any("http1" in frame.f_code.co_filename for frame in frames)
+    shown = [repr(value) for frame in frames for value in frame.f_locals.values()]
     assert not [text for text in shown if SECRET in text]
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import httpx
 
-from portkey_mistral._transport.http1.framing import ProtocolError, ResponseReader, request_head
+from portkey_mistral._transport.http1.framing import Message, ProtocolError, ResponseReader
 from portkey_mistral._transport.http1.pool import (
     IdleConnections,
     Origin,
@@ -40,7 +40,7 @@ class SocketTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         origin = origin_of(request.url)
-        message = request_head(request), request.read()
+        message = Message(request, request.read())
         limits = request.extensions.get("timeout", {})
         if not self._permits.acquire(timeout=limits.get("pool")):
             raise httpx.PoolTimeout("Too many requests are in flight.", request=request)
@@ -56,7 +56,7 @@ class SocketTransport(httpx.BaseTransport):
         self,
         origin: Origin,
         request: httpx.Request,
-        message: tuple[bytes, bytes],
+        message: Message,
         limits: dict[str, float | None],
     ) -> Exchange:
         """Send a request and read the head of its answer, once more if a kept connection was dead."""
@@ -107,13 +107,13 @@ class Exchange(httpx.SyncByteStream):
         self._body = b""
         self._over = False
 
-    def begin(self, message: tuple[bytes, bytes]) -> None:
+    def begin(self, message: Message) -> None:
         """Send, and read until the head of the answer is there."""
         try:
             with suppress(
                 httpx.WriteError
             ):  # it may have been refused half-way, and the answer says why
-                self.connection.send(*message, self._limits.get("write"))
+                self.connection.send(message, self._limits.get("write"))
             while not self.reader.status:
                 self._body = self._read()
         except BaseException:
@@ -155,11 +155,11 @@ class _Connection:
         self._socket = connected
         self._limit = connected.gettimeout()
 
-    def send(self, head: bytes, body: bytes, seconds: float | None) -> None:
+    def send(self, message: Message, seconds: float | None) -> None:
         try:
             self._set_limit(seconds)
-            for part in (head + body,) if len(body) <= _AT_ONCE else (head, body):
-                unsent = memoryview(part)
+            for part in message.parts():
+                unsent = part
                 while unsent:
                     unsent = unsent[self._socket.send(unsent) :]
         except TimeoutError as fault:

@@ -12,12 +12,13 @@ from functools import lru_cache
 
 import httpx
 
-__all__ = ["Headers", "ProtocolError", "ResponseReader", "request_head"]
+__all__ = ["Headers", "Message", "ProtocolError", "ResponseReader"]
 
 Headers = list[tuple[bytes, bytes]]
 
 _MOST_HEAD_BYTES = 100 * 1024
 _MOST_LINE_BYTES = 8 * 1024
+_AT_ONCE = 64 * 1024
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # No control characters, and no space at either end: what a server would read differently than we wrote it.
@@ -34,23 +35,43 @@ class ProtocolError(ValueError):
     """The peer does not speak HTTP/1.1, or stopped in the middle of it."""
 
 
-def request_head(request: httpx.Request) -> bytes:
-    """Write the request line and the headers.
+class Message:
+    """A request in bytes. Shows none of them: traces print what functions hold, and a key is among its headers.
 
     Raises:
         httpx.LocalProtocolError: a header could not be told from the next one (a line break in a key).
     """
-    lines = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
-    lines += (_line(name, value) for name, value in request.headers.raw)
-    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+    __slots__ = ("_body", "_head")
+
+    def __init__(self, request: httpx.Request, body: bytes) -> None:
+        illegal = next(
+            (name for name, value in request.headers.raw if not _line(name, value)), None
+        )
+        if illegal is not None:
+            raise httpx.LocalProtocolError(
+                f"Illegal header value for {illegal.decode('latin-1')!r}"
+            )
+        first = b"%s %s HTTP/1.1\r\n" % (request.method.encode("ascii"), request.url.raw_path)
+        self._head = first + b"".join([_line(*header) for header in request.headers.raw]) + b"\r\n"
+        self._body = body
+
+    def __bytes__(self) -> bytes:
+        return self._head + self._body
+
+    def parts(self) -> list[memoryview]:
+        """Return what to send, together where that is little: a copy of a large body costs more than a send."""
+        if len(self._body) <= _AT_ONCE:
+            return [memoryview(bytes(self))]
+        return [memoryview(self._head), memoryview(self._body)]
 
 
 @lru_cache(maxsize=512)  # most are the same in every request
 def _line(name: bytes, value: bytes) -> bytes:
+    """Write a header; nothing for one that a server would read differently than it was meant."""
     if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
-        # The value may be a key, so it is not shown.
-        raise httpx.LocalProtocolError(f"Illegal header value for {name.decode('latin-1')!r}")
-    return name + b": " + value
+        return b""
+    return name + b": " + value + b"\r\n"
 
 
 class ResponseReader:

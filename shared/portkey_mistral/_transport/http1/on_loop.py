@@ -11,7 +11,7 @@ from typing import Any, cast
 import httpx
 
 from portkey_mistral._transport.http1.dialling import dial
-from portkey_mistral._transport.http1.framing import ProtocolError, ResponseReader, request_head
+from portkey_mistral._transport.http1.framing import Message, ProtocolError, ResponseReader
 from portkey_mistral._transport.http1.pool import (
     IdleConnections,
     Origin,
@@ -39,7 +39,7 @@ class AsyncSocketTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         origin = origin_of(request.url)
-        message = request_head(request), await request.aread()
+        message = Message(request, await request.aread())
         limits = request.extensions.get("timeout", {})
         try:
             async with asyncio.timeout(limits.get("pool") if self._permits.locked() else None):
@@ -58,7 +58,7 @@ class AsyncSocketTransport(httpx.AsyncBaseTransport):
         self,
         origin: Origin,
         request: httpx.Request,
-        message: tuple[bytes, bytes],
+        message: Message,
         limits: dict[str, float | None],
     ) -> AsyncExchange:
         """Send a request and read the head of its answer, once more if a kept connection was dead."""
@@ -113,10 +113,10 @@ class AsyncExchange(httpx.AsyncByteStream):
         self._body = b""
         self._over = False
 
-    async def begin(self, message: tuple[bytes, bytes]) -> None:
+    async def begin(self, message: Message) -> None:
         """Send, and read until the head of the answer is there."""
         try:
-            await self.connection.send(*message, self._limits.get("write"))
+            await self.connection.send(message, self._limits.get("write"))
             while not self.reader.status:
                 self._body = await self._read()
         except BaseException:
@@ -199,10 +199,10 @@ class _Connection(asyncio.Protocol):
 
     # --- what the exchange calls ------------------------------------------------------------------
 
-    async def send(self, head: bytes, body: bytes, seconds: float | None) -> None:
+    async def send(self, message: Message, seconds: float | None) -> None:
         if self._transport is None or self._transport.is_closing():
             return  # what is read next tells why
-        self._transport.write(head + body)
+        self._transport.write(bytes(message))
         if self._writer is not None and not await self._woken(self._writer, seconds):
             raise httpx.WriteTimeout("")
 
