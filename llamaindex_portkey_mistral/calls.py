@@ -37,7 +37,8 @@ _MODEL_FIELDS = argument_names(GenerationSettings)
 _CHAT_ONLY = frozenset({"tools", "tool_choice"})
 _FIM_FIELDS = frozenset(each.name for each in fields(FIMRequest)) - {"prompt", "suffix", "extra"}
 # `extra_headers` is other vendors' name of `headers`; core's own DocumentContextExtractor says it too.
-_MAPPINGS = frozenset({"additional_kwargs", "extra_headers", "headers"})
+_HEADERS = ("extra_headers", "headers")
+_MAPPINGS = frozenset({"additional_kwargs", *_HEADERS})
 # Core passes these along; they say nothing to the model.
 _IGNORED = frozenset({"formatted", "verbose"})
 
@@ -115,7 +116,8 @@ def _split(kwargs: Mapping[str, Any]) -> _Split:
     """Sort a call's arguments by what they are for. A None of an unknown name is let go."""
     extra = dict(_mapping(kwargs, "additional_kwargs"))
     rest = {name: value for name, value in kwargs.items() if name not in _MAPPINGS}
-    if headers := {**_mapping(kwargs, "extra_headers"), **_mapping(kwargs, "headers")}:
+    said = [_mapping(kwargs, name, " of header names to texts") for name in _HEADERS]
+    if headers := {**said[0], **said[1]}:
         rest["headers"] = opened(headers)
     known = CALL_OPTIONS | _CHAT_ONLY | _IGNORED | _MODEL_FIELDS.keys()
     for name, value in rest.items():
@@ -135,14 +137,16 @@ def _split(kwargs: Mapping[str, Any]) -> _Split:
     )
 
 
-def _mapping(kwargs: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _mapping(kwargs: Mapping[str, Any], name: str, what: str = "") -> Mapping[str, Any]:
     match kwargs.get(name):
         case None:
             return {}
         case Mapping() as found:
             return found
         case found:
-            raise InvalidRequestError(f"{name} must be a mapping, got {type(found).__name__}.")
+            raise InvalidRequestError(
+                f"{name} must be a mapping{what}, got {type(found).__name__}."
+            )
 
 
 def _canonical(name: str) -> str:

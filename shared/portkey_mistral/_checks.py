@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from portkey_mistral.config import checks
-from portkey_mistral.exceptions import InvalidRequestError
+from portkey_mistral.exceptions import ConfigurationError, InvalidRequestError
 from portkey_mistral.models import find
 from portkey_mistral.requests import (
     CallOptions,
@@ -62,7 +62,10 @@ def check_options(options: CallOptions) -> None:
             # The value itself may hold a key.
             raise InvalidRequestError(f"{name} must be {what}, got {type(value).__name__}.")
     if options.headers:
-        checks.headers(options.headers, "headers")
+        try:
+            checks.headers(options.headers, "headers")
+        except ConfigurationError as error:
+            raise InvalidRequestError(error.message) from None
 
 
 def check_request(request: Request) -> None:
