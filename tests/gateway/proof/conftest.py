@@ -26,7 +26,9 @@ def upstream() -> Iterator[Upstream]:
         yield running
 
 
-@pytest.fixture(autouse=True, scope="module")  # of the session, it would reach tests of other folders
+@pytest.fixture(
+    autouse=True, scope="module"
+)  # of the session, it would reach tests of other folders
 def _quick_backoff() -> Iterator[None]:
     """Our engine waits for moments where the gateway waits for seconds: its delays are no matter here."""
     with pytest.MonkeyPatch.context() as patch:
