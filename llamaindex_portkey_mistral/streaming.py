@@ -10,6 +10,7 @@ from typing import Any
 
 from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
 
+from llamaindex_portkey_mistral.moulding import text_item
 from llamaindex_portkey_mistral.responses import from_delta, from_response, to_completion
 from portkey_mistral import Assembler, AsyncStream, Stream
 from portkey_mistral.responses import CallInfo, Delta
@@ -37,6 +38,9 @@ class Unfolding:
             self._raw = delta.raw
         if delta.choice != 0:
             return None
+        text = self._answer.text
+        if text is not None and delta.text and not (delta.parts or delta.logprobs):
+            return text_item(text, delta.text, delta.raw)
         return from_delta(delta, self._answer.messages()[0], self._names, single=self._single)
 
     def last(self, info: CallInfo) -> ChatResponse:

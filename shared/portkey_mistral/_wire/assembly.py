@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from portkey_mistral.messages import Content, Message, Part, TextPart, ThinkingPart, ToolCall
 from portkey_mistral.responses import (
@@ -58,12 +58,15 @@ class _Choice:
         if delta.logprobs is not None:
             self.logprobs += delta.logprobs.get("content") or ()
 
-    def message(self) -> Message:
-        calls = tuple(self.calls[index].done() for index in sorted(self.calls))
+    def content(self) -> Content:
         content = _content(self.parts)
         # Kept joined: a caller who asks after every delta must not pay for the whole answer each time.
         self.parts = [content] if isinstance(content, str) else list(content)
-        return Message("assistant", content, calls)
+        return content
+
+    def message(self) -> Message:
+        calls = tuple(self.calls[index].done() for index in sorted(self.calls))
+        return Message("assistant", self.content(), calls)
 
 
 class Assembler:
@@ -90,6 +93,13 @@ class Assembler:
         if choice is None:
             choice = self._choices[delta.choice] = _Choice()
         choice.add(delta)
+
+    @property
+    def text(self) -> str | None:
+        """The first answer so far, where it is nothing but text."""
+        choice = self._choices.get(0)
+        content = None if choice is None or choice.calls else choice.content()
+        return content if isinstance(content, str) else None
 
     def messages(self) -> tuple[Message, ...]:
         """Return one message a choice, in the order of the choices."""
@@ -123,6 +133,8 @@ def _logprobs(tokens: list[Any]) -> Mapping[str, Any] | None:
 
 def _content(pieces: list[Part | str]) -> Content:
     """Join neighbours of one kind; nothing but text comes out as text."""
+    if {*map(type, pieces)} <= {str}:
+        return "".join(cast("list[str]", pieces))
     runs: list[list[Part]] = []
     for piece in pieces:
         part = TextPart(piece) if isinstance(piece, str) else piece
