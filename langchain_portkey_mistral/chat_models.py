@@ -242,7 +242,11 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
         self, stop: list[str] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
         with langchain_errors():
-            return super()._get_invocation_params(stop=stop, **traceable(kwargs))
+            said = traceable(kwargs)
+            if type(self).dict is not BaseChatModel.dict:  # a subclass has its own
+                return super()._get_invocation_params(stop=stop, **said)
+            # What the base makes, without the warning that it raises and suppresses on the way (10 us).
+            return {**self.asdict(), "stop": stop, **said}
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         # The base puts the arguments in as they came, and with them the keys of a config.

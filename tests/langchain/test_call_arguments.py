@@ -258,9 +258,9 @@ async def test_a_useless_option_of_one_call_is_named_before_anything_is_sent(
     }
     model = ChatPortkeyMistral(**places[where])
     ((option, _),) = USELESS[name].items()
-    with pytest.raises(InvalidRequestError, match=f"{option} must be"):
+    with pytest.raises(InvalidRequestError, match=rf"{option}(\[.*\]:)? (must be|can hold only)"):
         model.invoke("go", **USELESS[name])
-    with pytest.raises(InvalidRequestError, match=f"{option} must be"):
+    with pytest.raises(InvalidRequestError, match=rf"{option}(\[.*\]:)? (must be|can hold only)"):
         _ = [chunk async for chunk in model.astream("go", **USELESS[name])]
     assert not wire.requests
     assert not mistral_sandbox.requests

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.exceptions import ModelError
+from langchain_core.language_models import BaseChatModel
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.rate_limiters import BaseRateLimiter
@@ -371,3 +372,19 @@ async def test_a_stream_that_is_left_early_lets_go(asynchronous: bool) -> None:
         pieces.close()
     assert box.in_flight == 0
     assert box.requests[0].state == "abandoned"
+
+
+@pytest.mark.parametrize("said", [{}, {"stop": ["x"]}, {"temperature": 0.1, "trace_id": "t"}])
+def test_what_traces_are_told_is_what_langchain_itself_would_tell(said: dict[str, Any]) -> None:
+    model = ChatPortkeyMistral(base_url="sandbox:", temperature=0.3, model_kwargs={"x": 1})
+    assert model._get_invocation_params(**said) == BaseChatModel._get_invocation_params(
+        model, **said
+    )
+
+
+def test_a_subclass_may_tell_traces_something_else() -> None:
+    class Mine(ChatPortkeyMistral):
+        def dict(self, **kwargs: Any) -> dict[str, Any]:
+            return {"mine": True}
+
+    assert Mine(base_url="sandbox:")._get_invocation_params() == {"mine": True, "stop": None}

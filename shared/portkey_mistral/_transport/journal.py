@@ -77,18 +77,15 @@ class Journal:
         """Describe the call as far as it went."""
         if self._last is None or not self._records:
             return CallInfo(way=self._call.way, trace_id=self._call.trace_id)
-        sending, record = self._last.sending, self._records[-1]
-        told = call_info(
+        sending = self._last.sending
+        # What lies behind the gateway is known only from its own headers.
+        ours = {} if self._call.way == "gateway" else _in_own_words(self._records[-1])
+        return call_info(
             self._last.headers,
+            self._call.secrets,
+            trace_id=self._call.trace_id,
             way=self._call.way,
             lane=sending.lane if sending else None,
-            secrets=self._call.secrets,
-        )
-        # What lies behind the gateway is known only from its own headers.
-        ours = {} if self._call.way == "gateway" else _in_own_words(record)
-        return dataclasses.replace(
-            told,
-            trace_id=told.trace_id or self._call.trace_id,
             attempts=tuple(self._records),
             lost=self._lost,
             **ours,

@@ -437,11 +437,12 @@ def _servers_time(headers: Mapping[str, str]) -> float | None:
 
 def safe_headers(headers: Mapping[str, str], secrets: Collection[str] = ()) -> dict[str, str]:
     """Return headers in lower case, without cookies and keys."""
-    return {
-        name: scrub(value, secrets)
-        for name, value in ((name.lower(), value) for name, value in headers.items())
-        if not _is_unsafe(name)
-    }
+    lower = {name.lower(): value for name, value in headers.items()}
+    safe = {name: value for name, value in lower.items() if not _is_unsafe(name)}
+    told = "\n".join(safe.values())
+    if any(secret in told for secret in secrets):
+        return {name: scrub(value, secrets) for name, value in safe.items()}
+    return safe
 
 
 @lru_cache(maxsize=256)  # a server sends the same ones with every answer
@@ -465,25 +466,27 @@ def request_id(headers: Mapping[str, str]) -> str | None:
 
 def call_info(
     headers: Mapping[str, str],
-    *,
-    way: Literal["direct", "gateway", "sandbox"] = "direct",
-    lane: Lane | None = None,
     secrets: Collection[str] = (),
+    *,
+    trace_id: str | None = None,
+    **more: Any,
 ) -> CallInfo:
-    """Read what the headers of an answer tell of the call; attempts and losses are the caller's to add."""
+    """Read what the headers of an answer tell of the call.
+
+    `trace_id` is the one that was sent, and `more` are fields of which the caller knows better.
+    """
     clean = safe_headers(headers, secrets)
-    return CallInfo(
-        way=way,
-        lane=lane,
-        provider=clean.get("x-portkey-provider") or None,
-        option_path=clean.get("x-portkey-last-used-option-index") or None,
-        retry_count=_integer(clean.get("x-portkey-retry-attempt-count")),
-        cache_status=clean.get("x-portkey-cache-status") or None,
-        trace_id=clean.get("x-portkey-trace-id") or None,
-        request_id=request_id(clean),
-        rate_limits=rate_limits(clean),
-        headers=clean,
-    )
+    told: dict[str, Any] = {
+        "provider": clean.get("x-portkey-provider") or None,
+        "option_path": clean.get("x-portkey-last-used-option-index") or None,
+        "retry_count": _integer(clean.get("x-portkey-retry-attempt-count")),
+        "cache_status": clean.get("x-portkey-cache-status") or None,
+        "trace_id": clean.get("x-portkey-trace-id") or trace_id,
+        "request_id": request_id(clean),
+        "rate_limits": rate_limits(clean),
+        "headers": clean,
+    }
+    return CallInfo(**told | more)
 
 
 def _id_in(content: object) -> str | None:

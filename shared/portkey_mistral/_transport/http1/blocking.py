@@ -13,12 +13,12 @@ import httpx
 
 from portkey_mistral._transport.http1.framing import Message, ProtocolError, ResponseReader
 from portkey_mistral._transport.http1.pool import (
+    ORIGIN,
     IdleConnections,
     Origin,
     is_readable,
     origin_of,
     response_of,
-    seconds_to_keep,
     was_stale,
 )
 
@@ -39,7 +39,7 @@ class SocketTransport(httpx.BaseTransport):
         self._permits = threading.BoundedSemaphore(most)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        origin = origin_of(request.url)
+        origin = request.extensions.get(ORIGIN) or origin_of(request.url)
         message = Message(request, request.read())
         limits = request.extensions.get("timeout", {})
         if not self._permits.acquire(timeout=limits.get("pool")):
@@ -82,8 +82,7 @@ class SocketTransport(httpx.BaseTransport):
         self._permits.release()
         self._busy.discard(exchange.connection)
         if exchange.reader.complete and exchange.reader.reusable:
-            seconds = seconds_to_keep(exchange.reader.headers)
-            self._idle.put(exchange.origin, exchange.connection, seconds)
+            self._idle.put(exchange.origin, exchange.connection, exchange.reader.seconds_to_keep)
         else:
             exchange.connection.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +12,7 @@ import httpx
 
 from portkey_mistral._transport.http1.blocking import Exchange, SocketTransport
 from portkey_mistral._transport.http1.on_loop import AsyncExchange, AsyncSocketTransport
-from portkey_mistral._transport.http1.pool import MOST_CONNECTIONS
+from portkey_mistral._transport.http1.pool import MOST_CONNECTIONS, ORIGIN, Origin, origin_of
 
 __all__ = [
     "AsyncDirectClient",
@@ -76,27 +77,41 @@ def build_request(
         return client.build_request(
             method, url, content=content, headers=dict(headers), timeout=timeout
         )
-    whole_url, host = _address(url)
-    defaults = {"host": host, "accept-encoding": client.headers["accept-encoding"]}
+    address = _address(url)
+    if address.origin is None:
+        return client.build_request(
+            method, url, content=content, headers=dict(headers), timeout=timeout
+        )
+    defaults = {"host": address.host, "accept-encoding": client.headers["accept-encoding"]}
     length = {} if content is None else {"content-length": str(len(content))}
     return httpx.Request(
         method,
-        whole_url,
+        address.url,
         headers={**defaults, **headers, **length},
         stream=httpx.ByteStream(content or b""),
-        extensions={"timeout": timeout.as_dict()},
+        extensions={"timeout": timeout.as_dict(), ORIGIN: address.origin},
     )
 
 
-@lru_cache(maxsize=256)  # parsing costs 12 us, and a process has few
-def _address(url: str) -> tuple[httpx.URL, str]:
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """A URL read once. `origin` is None where only httpx knows what to do with it."""
+
+    url: httpx.URL
+    host: str
+    origin: Origin | None
+
+
+@lru_cache(maxsize=256)  # reading costs 20 us, and a process has few
+def _address(url: str) -> _Address:
     parsed = httpx.URL(url)
-    return parsed, parsed.netloc.decode("ascii")
+    # A name and a password make a header, and httpx knows which.
+    known = parsed.scheme in ("http", "https") and not parsed.userinfo
+    return _Address(parsed, parsed.netloc.decode("ascii"), origin_of(parsed) if known else None)
 
 
 def _is_straight(request: httpx.Request, how: dict[str, Any]) -> bool:
-    # A name and a password in the URL make a header, and httpx knows which.
-    return how == _STRAIGHT and not request.url.userinfo
+    return how == _STRAIGHT and ORIGIN in request.extensions
 
 
 def body(response: httpx.Response) -> bytes:

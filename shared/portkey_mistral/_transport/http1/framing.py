@@ -20,6 +20,9 @@ _MOST_HEAD_BYTES = 100 * 1024
 _MOST_LINE_BYTES = 8 * 1024
 _AT_ONCE = 64 * 1024
 
+_KEEP_SECONDS = 30.0
+_FRAMING = frozenset({b"transfer-encoding", b"content-length", b"connection", b"keep-alive"})
+
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # No control characters, and no space at either end: what a server would read differently than we wrote it.
 _VALUE = re.compile(rb"(?:[^\x00-\x20\x7f](?:[^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x20\x7f])?)?")
@@ -87,6 +90,7 @@ class ResponseReader:
         "complete",
         "headers",
         "reusable",
+        "seconds_to_keep",
         "status",
     )
 
@@ -96,6 +100,7 @@ class ResponseReader:
         self.complete = False
         self.reusable = False
         """Whether the connection can carry another request, once this response is complete."""
+        self.seconds_to_keep = _KEEP_SECONDS
         self._method = method
         self._buffer = b""
         self._chunked = False
@@ -156,9 +161,11 @@ class ResponseReader:
 
     def _frame(self, *, keeps_open: bool) -> None:
         """Decide how the body ends (RFC 9112, 6.3)."""
-        encodings = self._values(b"transfer-encoding")
-        lengths = {value.strip() for value in self._values(b"content-length")}
-        self.reusable = keeps_open and b"close" not in self._values(b"connection")
+        said = _framing_headers(self.headers)
+        encodings = said.get(b"transfer-encoding")
+        lengths = {*said.get(b"content-length", ())}
+        self.reusable = keeps_open and b"close" not in said.get(b"connection", ())
+        self.seconds_to_keep = _seconds_to_keep(said.get(b"keep-alive", ()))
         if self._method == "HEAD" or self.status in (204, 304):
             self.complete = True
         elif encodings:
@@ -174,14 +181,6 @@ class ResponseReader:
             self.complete = self._left == 0
         else:
             self._left, self.reusable = None, False
-
-    def _values(self, wanted: bytes) -> list[bytes]:
-        return [
-            part.strip(b" \t").lower()
-            for name, value in self.headers
-            if name.lower() == wanted
-            for part in value.split(b",")
-        ]
 
     # --- body -------------------------------------------------------------------------------------
 
@@ -240,6 +239,24 @@ class ResponseReader:
         self.complete = True
         self.reusable = self.reusable and end == len(data)
         return b""
+
+
+def _framing_headers(headers: Headers) -> dict[bytes, list[bytes]]:
+    """Return what the headers say that decide how a response is read, each value in small letters."""
+    said: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        if (known := name.lower()) in _FRAMING:
+            said.setdefault(known, []).extend(x.strip(b" \t").lower() for x in value.split(b","))
+    return said
+
+
+def _seconds_to_keep(keep_alive: Iterable[bytes]) -> float:
+    """Return how long a connection may wait: as the server says, a second less for the way."""
+    for part in keep_alive:
+        key, _, seconds = part.partition(b"=")
+        if key == b"timeout" and seconds.isdigit():
+            return min(_KEEP_SECONDS, int(seconds) - 1.0)
+    return _KEEP_SECONDS
 
 
 def _headers(lines: Iterable[bytes]) -> Headers:

@@ -12,26 +12,28 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import httpx
 
-from portkey_mistral._transport.http1.framing import Headers, ResponseReader
+from portkey_mistral._transport.http1.framing import ResponseReader
 
 __all__ = [
     "MOST_CONNECTIONS",
+    "ORIGIN",
     "Connection",
     "IdleConnections",
     "Origin",
     "is_readable",
     "origin_of",
     "response_of",
-    "seconds_to_keep",
     "was_stale",
 ]
 
 Origin: TypeAlias = tuple[str, str, int]
 
+ORIGIN = "portkey_mistral.origin"
+"""Extension of a request whose origin was read already."""
+
 MOST_CONNECTIONS = 1000
 """Requests in flight that one pool allows. Cost is flat, so this guards file descriptors, nothing else."""
 
-_KEEP_SECONDS = 30.0
 # No server gives up a connection that rested for less, nor lets a request to a dead one wait for longer.
 _STALE_AFTER_SECONDS = _STALE_SHOWS_SECONDS = 1.0
 _PORTS = {"http": 80, "https": 443}
@@ -117,17 +119,6 @@ def origin_of(url: httpx.URL) -> Origin:
             else f"Request URL has an unsupported protocol '{url.scheme}://'."
         )
     return url.scheme, url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme]
-
-
-def seconds_to_keep(headers: Headers) -> float:
-    """Return how long a connection may wait: as the server says in Keep-Alive, a second less for the way."""
-    for name, value in headers:
-        if name.lower() == b"keep-alive":
-            for part in value.lower().split(b","):
-                key, _, seconds = part.strip().partition(b"=")
-                if key == b"timeout" and seconds.isdigit():
-                    return min(_KEEP_SECONDS, int(seconds) - 1.0)
-    return _KEEP_SECONDS
 
 
 def response_of(
