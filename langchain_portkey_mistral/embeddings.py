@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 from langchain_core.embeddings import Embeddings
@@ -142,8 +143,12 @@ class PortkeyMistralEmbeddings(ConnectionSettings, BaseModel, Embeddings):
         with langchain_errors():
             request = self._request(texts)
             batches = self.client.aembed_iter(request, show_progress=self.show_progress)
-            async for batch in batches:
-                yield batch
+            try:
+                async for batch in batches:
+                    yield batch
+            finally:
+                with suppress(RuntimeError):  # the end of a loop may be closing it already
+                    await batches.aclose()
 
     def _request(self, texts: Iterable[str]) -> EmbeddingRequest:
         return EmbeddingRequest(

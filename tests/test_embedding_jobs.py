@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import aclosing, closing
+from contextvars import ContextVar
 from pathlib import Path
 
 import httpx
@@ -22,8 +24,10 @@ from kinds import KINDS, STREAMED, Kind, ask
 from portkey_mistral import (
     APIConnectionError,
     APIError,
+    AuthenticationError,
     ChatRequest,
     Client,
+    ConfigurationError,
     EmbeddingBatch,
     EmbeddingProgress,
     EmbeddingRequest,
@@ -31,6 +35,7 @@ from portkey_mistral import (
     InternalServerError,
     InvalidRequestError,
     RateLimitError,
+    UnprocessableEntityError,
 )
 
 MODEL = "mistral-embed"
@@ -301,6 +306,135 @@ def test_the_deadline_is_that_of_the_whole_job(embed) -> None:
     assert len(network.came) <= 4
 
 
+# --- what a slow, broken or forgotten request does to the others ---------------------------------------------
+
+
+@embedding
+def test_nothing_is_lost_behind_one_slow_request(embed) -> None:
+    network = EmbeddingNetwork()
+
+    def refuse(number: int, texts: list[str]) -> httpx.Response | None:
+        if "text number 0" in texts and number < 8:
+            return httpx.Response(429, json={"message": "no"}, headers={"retry-after": "0.3"})
+        return None
+
+    network.refuse = refuse
+    texts = [f"text number {number}" for number in range(512 * 40)]
+    mine = network.client(max_concurrency=2)
+    assert embed(mine, request_for(texts)) == [vector_of(text) for text in texts]
+
+
+@embedding
+def test_nothing_is_lost_behind_a_first_answer_that_takes_long(embed) -> None:
+    network = EmbeddingNetwork()
+    network.slow = {"text number 0": 0.5}
+    texts = [f"text number {number}" for number in range(512 * 40)]
+    assert embed(network.client(), request_for(texts)) == [vector_of(text) for text in texts]
+
+
+@embedding
+def test_who_waits_for_a_turn_when_the_job_fails_sends_nothing(embed) -> None:
+    network = EmbeddingNetwork(refuse=refusing(*range(99), status=401))
+    mine = network.client(requests_per_minute=30, max_retries=0)
+    began = time.monotonic()
+    with pytest.raises(AuthenticationError):
+        embed(mine, request_for(TEXTS))
+    assert len(network.came) == 1
+    assert time.monotonic() - began < 1.9  # the next turn would have come after two seconds
+
+
+def test_who_waits_for_a_turn_when_the_reader_leaves_sends_nothing() -> None:
+    network = EmbeddingNetwork()
+    mine = network.client(requests_per_minute=120)
+    with closing(mine.embed_iter(request_for(TEXTS))) as batches:
+        next(batches)
+    sent = len(network.came)
+    time.sleep(1.1)
+    assert len(network.came) == sent
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_what_breaks_the_iterable_is_raised_after_all_that_came_before(kind: str) -> None:
+    def texts() -> Iterator[str]:
+        yield from TEXTS[:2100]
+        raise ZeroDivisionError
+
+    mine, batches = EmbeddingNetwork(seconds=0.01).client(), []
+
+    async def run() -> None:
+        async for batch in mine.aembed_iter(request_for(texts())):
+            batches.append(batch)  # noqa: PERF401  what came before the error counts
+
+    def read() -> None:
+        for batch in mine.embed_iter(request_for(texts())):
+            batches.append(batch)  # noqa: PERF402  the same
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(run()) if kind == "async" else read()
+    assert [v for b in batches for v in b.vectors] == [vector_of(x) for x in TEXTS[:2048]]
+
+
+@embedding
+def test_a_store_that_fails_loses_no_vector(embed, tmp_path: Path) -> None:
+    path = tmp_path / "vectors.sqlite"
+    network = EmbeddingNetwork()
+
+    def lock(number: int, texts: list[str]) -> None:
+        if number == 2:
+            path.unlink()
+            path.mkdir()
+
+    network.refuse = lock
+    with pytest.raises(ConfigurationError) as caught:
+        embed(network.client(embed_resume=str(path), max_concurrency=1), request_for(TEXTS))
+    assert caught.value.completed == {at: vector_of(text) for at, text in enumerate(TEXTS[:1536])}
+
+
+@embedding
+def test_a_refusal_of_another_field_blames_no_text(embed) -> None:
+    detail = {"type": "greater_than", "loc": ["body", "output_dimension"], "input": 0, "msg": "m"}
+    body = {"object": "error", "message": {"detail": [detail]}, "code": "1"}
+    network = EmbeddingNetwork(refuse=lambda _, __: httpx.Response(422, json=body))
+    with pytest.raises(UnprocessableEntityError) as caught:
+        embed(network.client(), request_for(TEXTS[:100]))
+    assert (caught.value.index, len(network.came)) == (None, 1)
+
+
+@embedding
+def test_taking_apart_keeps_to_the_deadline_of_the_whole(embed) -> None:
+    network = EmbeddingNetwork(
+        seconds=0.15, refuse=lambda _, __: httpx.Response(413, json={"message": "too large"})
+    )
+    with network.over_http() as url, pytest.raises(APIError):
+        mine = Client(base_url=url, api_key="k", deadline=0.4, max_retries=0)
+        embed(mine, request_for(TEXTS[:500]))
+    assert len(network.came) <= 4
+
+
+def test_threads_know_the_context_of_the_caller() -> None:
+    trace = ContextVar("trace", default="none")
+    network, seen = EmbeddingNetwork(), set()
+    network.refuse = lambda _, __: seen.add(trace.get())  # type: ignore[func-returns-value]
+    trace.set("of the caller")
+    network.client().embed(request_for(TEXTS))
+    assert seen == {"of the caller"}
+
+
+async def test_a_store_that_is_locked_does_not_stop_the_loop(tmp_path: Path) -> None:
+    path = tmp_path / "vectors.sqlite"
+    mine = EmbeddingNetwork().client(embed_resume=str(path))
+    await mine.aembed(request_for(["warm up"]))
+    with sqlite3.connect(path, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        asking = asyncio.create_task(mine.aembed(request_for(TEXTS)))
+        for _ in range(20):
+            await asyncio.sleep(0.01)  # it goes on
+        assert not asking.done()
+        other.execute("ROLLBACK")
+        assert len((await asking).vectors) == len(TEXTS)
+    other.close()
+
+
 # --- rates ----------------------------------------------------------------------------------------------
 
 
@@ -391,7 +525,8 @@ def test_an_iterator_has_no_total(iterate) -> None:
 
 
 @embedding
-def test_a_bar_shows_rate_time_and_cost(embed, capsys) -> None:
+def test_a_bar_shows_rate_time_and_cost(embed, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     embed(EmbeddingNetwork().client(), request_for(TEXTS), show_progress=True)
     shown = capsys.readouterr().err
     assert re.search(

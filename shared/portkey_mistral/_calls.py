@@ -23,6 +23,7 @@ from portkey_mistral._engine.outcomes import Attempt, Outcome, RequestFacts
 from portkey_mistral._engine.pacing import seconds_each
 from portkey_mistral._engine.plan import plan
 from portkey_mistral._speech import DirectSpeech, GatewaySpeech, Speech
+from portkey_mistral._transport.abandoning import Abandonment
 from portkey_mistral._transport.call import Call, Limits, Pace, Resumption
 from portkey_mistral._transport.connections import Wiring
 from portkey_mistral._transport.permits import Bound
@@ -61,10 +62,15 @@ _dice = random.Random()  # noqa: S311  load balancing and jitter, not secrets
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What requests that belong together have in common: when all has to be over, and a server's refusals."""
+    """What requests that belong together have in common.
+
+    `deadline` is when all has to be over. `wait_after` tells how long the others wait after what came of one;
+    None where there are no others.
+    """
 
     deadline: float | None
-    wait_after: Callable[[Outcome, Mapping[str, str]], float]
+    wait_after: Callable[[Outcome, Mapping[str, str]], float] | None
+    abandonment: Abandonment
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +138,7 @@ def prepare_call(
         streams=stream,
         resumption=Resumption(speech.unfit, speech.unable) if resumes else None,
         prompt_tokens=facts.prompt_tokens,
+        abandonment=None if job is None else job.abandonment,
         refresh_cache=bool(_chosen(options.cache_force_refresh, settings.cache_force_refresh)),
     )
 
@@ -241,7 +248,7 @@ def _pace(asked: _Asked, facts: RequestFacts, job: Job | None) -> Pace | None:
         ("tokens", facts.prompt_tokens, settings.tokens_per_minute),
     )
     tolls = tuple((name, seconds_each(n, most)) for name, n, most in limits if most is not None)
-    if job is None:
+    if job is None or job.wait_after is None:
         return Pace(tolls) if tolls else None
     # Requests of a job wait for each other also where they keep to no rate.
     return Pace(tolls or (("requests", 0.0),), job.wait_after)
@@ -398,7 +405,7 @@ def _prompt_tokens(body: Mapping[str, Any]) -> int:
 
 def _text_length(value: Any) -> int:
     if isinstance(value, str):
-        return len(value)
+        return len(value) if value.isascii() else len(value.encode("utf-8", "replace"))
     if isinstance(value, Mapping):
         return sum(_text_length(item) for item in value.values())
     if isinstance(value, list):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any, TypeVar
 
 from portkey_mistral import _embedding
@@ -138,8 +138,12 @@ class Client:
         options: CallOptions | None = None,
         *,
         show_progress: ShowProgress = False,
-    ) -> AsyncIterator[EmbeddingBatch]:
-        """The async twin of `embed_iter`. The texts are read on the loop, from an ordinary iterable."""
+    ) -> AsyncGenerator[EmbeddingBatch]:
+        """The async twin of `embed_iter`.
+
+        The texts come from an ordinary iterable, read on the loop; with `embed_resume`, which is a file, in a
+        thread.
+        """
         return _embedding.aembed_iter(self.settings, request, options, show_progress)
 
     def moderate(

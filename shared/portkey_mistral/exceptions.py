@@ -72,7 +72,14 @@ def _restore(cls: type[_E], args: tuple[Any, ...], state: dict[str, Any]) -> _E:
 
 
 class PortkeyMistralError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose.
+
+    Where texts were embedded, `index` is the position of the text at fault, if one can be blamed, and
+    `completed` holds the vectors that were finished, by position.
+    """
+
+    index: int | None = None
+    completed: Mapping[int, Sequence[float]] | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -118,13 +125,8 @@ class APIError(PortkeyMistralError):
     """Base of everything that came from a call.
 
     `request_id` is the server's own id of the request, `trace_id` Portkey's. `attempts` holds every send
-    of the call in order, the failed last one included. Where texts were embedded, `index` is the position
-    of the text at fault, if one can be blamed, and `completed` holds the vectors that were finished, by
-    position.
+    of the call in order, the failed last one included.
     """
-
-    index: int | None = None
-    completed: Mapping[int, Sequence[float]] | None = None
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Any
 
 import httpx
@@ -17,6 +18,8 @@ import httpx
 from portkey_mistral import Client
 
 __all__ = ["EmbeddingNetwork", "vector_of"]
+
+_numbers = count()
 
 Refusal = Callable[[int, list[str]], httpx.Response | None]
 
@@ -28,10 +31,14 @@ def vector_of(text: str) -> list[float]:
 
 @dataclass
 class EmbeddingNetwork:
-    """`refuse` may answer instead, from the number of the request and its texts; `seconds` an answer takes."""
+    """`refuse` may answer instead, from the number of the request and its texts. An answer takes `seconds`; `slow`
+    names texts that take longer.
+    """
 
     refuse: Refusal = lambda number, texts: None
     seconds: float = 0.0
+    state: str = field(default_factory=lambda: f"memory:network {next(_numbers)}")
+    slow: dict[str, float] = field(default_factory=dict)
     came: list[float] = field(default_factory=list)
     embedded: list[str] = field(default_factory=list)
     in_flight: int = 0
@@ -45,14 +52,15 @@ class EmbeddingNetwork:
             http_client=httpx.Client(transport=httpx.MockTransport(self.answer)),
             http_async_client=httpx.AsyncClient(transport=httpx.MockTransport(self.aanswer)),
             # What one test's server refused must not hold back the next test.
-            **{"state": f"memory:{id(self)}", **fields},
+            **{"state": self.state, **fields},
         )
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         number = self._enter()
         try:
-            time.sleep(self.seconds)
-            return self._answer(number, json.loads(request.content))
+            body = json.loads(request.content)
+            time.sleep(self._takes(body))
+            return self._answer(number, body)
         finally:
             self._leave()
 
@@ -61,8 +69,9 @@ class EmbeddingNetwork:
 
         number = self._enter()
         try:
-            await asyncio.sleep(self.seconds)
-            return self._answer(number, json.loads(request.content))
+            body = json.loads(request.content)
+            await asyncio.sleep(self._takes(body))
+            return self._answer(number, body)
         finally:
             self._leave()
 
@@ -91,6 +100,10 @@ class EmbeddingNetwork:
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
             yield f"http://127.0.0.1:{server.server_port}/v1"
             server.shutdown()
+
+    def _takes(self, body: dict[str, Any]) -> float:
+        longer = [self.slow[text] for text in body.get("input", ()) if text in self.slow]
+        return max(longer, default=self.seconds)
 
     def _enter(self) -> int:
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import h11
@@ -159,6 +160,28 @@ def test_nothing_is_kept_without_end(wire: bytes, fault: str) -> None:
     reader = ResponseReader("POST")
     with pytest.raises(ProtocolError, match=fault):
         reader.feed(wire)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"transfer-encoding: chunked,\r\n\r\n5 ;a=b\r\nwhole\r\n0\r\n\r\n",
+        b"transfer-encoding: , chunked\r\n\r\n5\t\r\nwhole\r\n0\r\n\r\n",
+    ],
+)
+def test_what_the_standard_wants_read_is_read(headers: bytes) -> None:
+    reader = ResponseReader("POST")
+    assert reader.feed(b"HTTP/1.1 200 OK\r\n" + headers) == b"whole"
+    assert (reader.complete, reader.reusable) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "name", [b"content-length: ", b"content-length: 1\r\nkeep-alive: timeout="]
+)
+def test_a_number_without_end_is_no_other_kind_of_error(name: bytes) -> None:
+    reader = ResponseReader("POST")
+    with suppress(ProtocolError):
+        reader.feed(b"HTTP/1.1 200 OK\r\n" + name + b"9" * 5000 + b"\r\n\r\n")
 
 
 def test_the_head_of_a_request() -> None:

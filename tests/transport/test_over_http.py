@@ -23,6 +23,7 @@ from portkey_mistral import (
     StreamInterruptedError,
 )
 from portkey_mistral.sandbox import Fault, Sandbox
+from raw_server import Peer, serving
 
 ALL = [*KINDS, *STREAMED]
 LONG = "Tell me a long story about a cat, in at least sixty words."
@@ -271,3 +272,52 @@ def test_a_proxy_is_used(kind: Kind) -> None:
             thread.join()
     assert answer.text == "by proxy"
     assert _Proxy.asked[-1] == "http://llm.example/v1/chat/completions"
+
+
+# --- the time until the head of an answer ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *STREAMED])
+def test_announcements_do_not_prolong_the_deadline(kind: Kind) -> None:
+    """A proxy may say 102 again and again to keep a connection alive."""
+
+    def script(peer: Peer) -> None:
+        peer.read()
+        with suppress(OSError):  # the client leaves in the middle
+            for _ in range(40):
+                peer.send(b"HTTP/1.1 102 Processing\r\n\r\n")
+                time.sleep(0.05)
+
+    with serving(script) as server:
+        mine = Client(base_url=server.url, api_key="k", deadline=0.3, max_retries=0)
+        began = time.monotonic()
+        with pytest.raises(APITimeoutError):
+            kind.run(mine, ask(), None)
+        assert time.monotonic() - began < 1.5
+
+
+@pytest.mark.parametrize("kind", STREAMED)
+def test_the_first_content_is_waited_for_from_the_send_on(
+    kind: Kind, mistral_sandbox: Sandbox, mistral_sandbox_url: str
+) -> None:
+    mine = Client(
+        base_url=mistral_sandbox_url,
+        api_key="k",
+        state="memory:first content",
+        requests_per_minute=100,
+        first_token_timeout=0.4,
+    )
+    for _ in range(2):  # the second waits for its turn for more than half a second
+        assert kind.run(mine, ask(), None).text
+
+
+@pytest.mark.parametrize("kind", STREAMED)
+def test_the_limit_that_was_reached_is_the_one_that_is_named(
+    kind: Kind, mistral_sandbox: Sandbox, mistral_sandbox_url: str
+) -> None:
+    mistral_sandbox.inject(Fault(stall_after=0, stall_seconds=5))
+    mine = Client(
+        base_url=mistral_sandbox_url, api_key="k", timeout=0.3, deadline=60, max_retries=0
+    )
+    with pytest.raises(APITimeoutError, match=r"no data for 0\.3 s \(timeout\)"):
+        kind.run(mine, ask(), None)

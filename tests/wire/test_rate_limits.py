@@ -17,7 +17,7 @@ def named(**values: object) -> dict[str, str]:
         (named(limit_req_minute=60, remaining_req_minute=0), 1.0),
         (named(limit_req_minute=300, remaining_req_minute=0), 0.2),
         ({"x-ratelimit-limit-req-10-second": "5", "x-ratelimit-remaining-req-10-second": "0"}, 2.0),
-        (named(limit_tokens_minute=600, remaining_tokens_minute=0), 0.1),
+        (named(limit_tokens_minute=600, remaining_tokens_minute=0), 0.0),
         (named(remaining_req_minute=0), 0.0),
         (named(limit_req_minute="many", remaining_req_minute=0), 0.0),
         (named(limit_tokens_month=100, remaining_tokens_month=0), 0.0),

@@ -20,6 +20,7 @@ from portkey_mistral._embedding.progress import Tracker
 from portkey_mistral._engine.backpressure import Backpressure
 from portkey_mistral._engine.batching import batches, halves
 from portkey_mistral._engine.outcomes import Answered, Failed, Outcome
+from portkey_mistral._transport.abandoning import Abandonment
 from portkey_mistral._transport.call import Call
 from portkey_mistral._wire.decode import decode_embeddings
 from portkey_mistral._wire.rate_limits import is_out_of_reach, seconds_until_more
@@ -80,7 +81,9 @@ class EmbeddingJob:
     ) -> None:
         check_request(request)
         self.most_in_flight = settings.max_concurrency or _IN_FLIGHT
-        self.over = False
+        self.exhausted = False
+        self.fault: Exception | None = None
+        """What came out of the iterable of texts. It is raised when all before it was handed out."""
         self._settings, self._request, self._options = settings, request, options
         self._parts = self._cut(self._with_known(_checked(request)))
         self._waiting = deque(islice(self._parts, 2))
@@ -88,6 +91,7 @@ class EmbeddingJob:
         self._begun: deque[Part] = deque()
         self._lock = threading.Lock()
         self._backpressure = Backpressure(self.most_in_flight)
+        self._abandonment = Abandonment()
         self._deadline = deadline_of(settings)
         total = len(request.inputs) if isinstance(request.inputs, Sequence) else None
         self._tracker = Tracker(show_progress, request.model, total)
@@ -96,15 +100,24 @@ class EmbeddingJob:
 
     def may_start(self, running: int) -> bool:
         room = len(self._begun) < 2 * self.most_in_flight
-        return room and running < self._backpressure.in_flight and not self.over
+        return room and running < self._backpressure.in_flight and not self.exhausted
 
     def next(self) -> Part | None:
         """Begin the next part; None after the last."""
-        part = self._waiting.popleft() if self._waiting else next(self._parts, None)
-        if part is not None:
+        part = self._waiting.popleft() if self._waiting else self._read()
+        if part is None:
+            self.exhausted = True
+        else:
             self._begun.append(part)
             self._tracker.add(len(part.vectors), 0)
         return part
+
+    def _read(self) -> Part | None:
+        try:
+            return next(self._parts, None)
+        except Exception as fault:  # noqa: BLE001  the user's iterable may raise anything
+            self.fault = fault
+            return None
 
     def ready(self) -> Iterator[EmbeddingBatch]:
         """Hand out the finished parts up to the first that is not."""
@@ -120,8 +133,9 @@ class EmbeddingJob:
         }
 
     def end(self) -> None:
-        """Nothing more is to be sent."""
-        self.over = True
+        """Nothing more is to be sent: whoever waits to send is woken, and lets it be."""
+        self.exhausted = True
+        self._abandonment.tell()
         self._tracker.close()
 
     # --- requests ---------------------------------------------------------------------------------
@@ -135,18 +149,27 @@ class EmbeddingJob:
             self._options,
             operation="embed",
             read=lambda body: _read(body, expected=len(indices), dtype=dtype, packed=packed),
-            job=None if self.is_single else Job(self._deadline, self._wait_after),
+            job=Job(
+                self._deadline,
+                None if self.is_single else self._wait_after,
+                self._abandonment,
+            ),
         )
 
     def finished(self, part: Part, indices: Sequence[int], response: EmbeddingResponse) -> None:
-        if (store := self._store()) is not None:
-            texts = [part.texts[index] for index in indices]
-            store.keep(dict(zip(texts, response.vectors, strict=True)))
         part.usage += response.usage
         part.infos += response.infos
         part.model = response.model
         part.vectors |= zip(indices, response.vectors, strict=True)
         self._tracker.add(len(indices), response.usage.prompt_tokens)
+        if (store := self._store()) is not None:
+            texts = [part.texts[index] for index in indices]
+            store.keep(dict(zip(texts, response.vectors, strict=True)))
+
+    @property
+    def stores(self) -> bool:
+        """Whether `next` and `finished` use a file, which others may have locked."""
+        return self._settings.embed_resume is not None
 
     def show(self) -> None:
         """Show how far it is. For the thread that drives the job."""
@@ -266,7 +289,22 @@ def _checked(request: EmbeddingRequest) -> Iterator[str]:
 def _is_about_inputs(error: APIStatusError) -> bool:
     if error.code == _TOO_LARGE or error.status_code == 413:
         return True
-    return error.status_code == 422 and "'input'" in repr(error.body)
+    return error.status_code == 422 and any("input" in place for place in _places(error.body))
+
+
+def _places(body: object) -> Iterator[Sequence[object]]:
+    """Find what the details of a refusal are about: pydantic's `loc`, however deep it lies."""
+    match body:
+        case {"loc": [*place]}:
+            yield place
+        case Mapping():
+            for value in body.values():
+                yield from _places(value)
+        case list():
+            for item in body:
+                yield from _places(item)
+        case _:
+            pass
 
 
 def _may_be_about_blanks(error: APIStatusError, texts: Sequence[str]) -> bool:

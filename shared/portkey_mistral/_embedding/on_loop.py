@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from portkey_mistral._embedding.job import EmbeddingJob, Part, joined, vectors_of
+from portkey_mistral._transport.abandoning import AbandonedError
 from portkey_mistral._transport.drive import adrive
-from portkey_mistral.exceptions import APIError, APIStatusError, RateLimitError
+from portkey_mistral.exceptions import APIStatusError, PortkeyMistralError, RateLimitError
 from portkey_mistral.progress import ShowProgress
 from portkey_mistral.requests import CallOptions, EmbeddingRequest
 from portkey_mistral.responses import EmbeddingBatch, EmbeddingResponse
@@ -29,7 +30,7 @@ async def aembed(
         async with aclosing(aembed_iter(settings, request, options, show_progress)) as parts:
             async for batch in parts:
                 batches.append(batch)  # noqa: PERF401  what came before an error is needed
-    except APIError as error:
+    except PortkeyMistralError as error:
         error.completed = {**vectors_of(batches), **(error.completed or {})}
         raise
     return joined(batches, request.model)
@@ -45,17 +46,17 @@ async def aembed_iter(
     job = EmbeddingJob(settings, request, options, show_progress)
     running: set[asyncio.Task[None]] = set()
     try:
-        while True:
-            while job.may_start(len(running)) and (part := job.next()) is not None:
+        while running or not job.exhausted:
+            while job.may_start(len(running)) and (part := await _next(job)) is not None:
                 running.add(asyncio.create_task(_fill(job, part, part.missing)))
+            if running:
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                job.show()
+                _raise_first([task.exception() for task in done])
             for batch in job.ready():
                 yield batch
-            if not running:
-                return
-            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            job.show()
-            _raise_first([task.exception() for task in done])
-    except APIError as error:
+        _raise_first([job.fault])
+    except PortkeyMistralError as error:
         # Requests that are on their way are paid for: nothing new is sent, but their vectors are kept.
         job.end()
         await asyncio.gather(*running, return_exceptions=True)
@@ -68,6 +69,10 @@ async def aembed_iter(
         await asyncio.gather(*running, return_exceptions=True)
 
 
+async def _next(job: EmbeddingJob) -> Part | None:
+    return await asyncio.to_thread(job.next) if job.stores else job.next()
+
+
 def _raise_first(faults: list[BaseException | None]) -> None:
     """Raise a fault, if there is one. All were asked for: asyncio complains of those that nobody saw."""
     for fault in faults:
@@ -76,14 +81,32 @@ def _raise_first(faults: list[BaseException | None]) -> None:
 
 
 async def _fill(job: EmbeddingJob, part: Part, indices: list[int]) -> None:
-    while indices and not job.over:
+    try:
+        await _embed(job, part, indices)
+    except AbandonedError:
+        return
+
+
+async def _embed(job: EmbeddingJob, part: Part, indices: list[int]) -> None:
+    while indices:
         try:
-            return job.finished(part, indices, await adrive(job.call(part, indices)))
+            answer = await adrive(job.call(part, indices))
         except RateLimitError as error:
             if not job.waits_out(error):
                 raise
         except APIStatusError as error:
             for half in job.apart(part, indices, error):
-                await _fill(job, part, half)
-            return None
-    return None
+                await _embed(job, part, half)
+            return
+        else:
+            await _finish(job, part, indices, answer)
+            return
+
+
+async def _finish(
+    job: EmbeddingJob, part: Part, indices: list[int], answer: EmbeddingResponse
+) -> None:
+    if job.stores:
+        await asyncio.to_thread(job.finished, part, indices, answer)
+    else:
+        job.finished(part, indices, answer)

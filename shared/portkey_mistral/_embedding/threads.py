@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 
 from portkey_mistral._embedding.job import EmbeddingJob, Part, joined, vectors_of
+from portkey_mistral._transport.abandoning import AbandonedError
 from portkey_mistral._transport.drive import drive
-from portkey_mistral.exceptions import APIError, APIStatusError, RateLimitError
+from portkey_mistral.exceptions import APIStatusError, PortkeyMistralError, RateLimitError
 from portkey_mistral.progress import ShowProgress
 from portkey_mistral.requests import CallOptions, EmbeddingRequest
 from portkey_mistral.responses import EmbeddingBatch, EmbeddingResponse
@@ -27,7 +29,7 @@ def embed(
     try:
         for batch in embed_iter(settings, request, options, show_progress):
             batches.append(batch)  # noqa: PERF402  what came before an error is needed
-    except APIError as error:
+    except PortkeyMistralError as error:
         error.completed = {**vectors_of(batches), **(error.completed or {})}
         raise
     return joined(batches, request.model)
@@ -43,7 +45,9 @@ def embed_iter(
     job = EmbeddingJob(settings, request, options, show_progress)
     try:
         yield from _alone(job) if job.is_single else _side_by_side(job)
-    except APIError as error:
+        if job.fault is not None:
+            raise job.fault
+    except PortkeyMistralError as error:
         error.completed = job.unclaimed()
         raise
     finally:
@@ -61,17 +65,17 @@ def _side_by_side(job: EmbeddingJob) -> Iterator[EmbeddingBatch]:
     pool = ThreadPoolExecutor(job.most_in_flight, "portkey-mistral-embed")
     running: set[Future[None]] = set()
     try:
-        while True:
+        while running or not job.exhausted:
             while job.may_start(len(running)) and (part := job.next()) is not None:
-                running.add(pool.submit(_fill, job, part, part.missing))
+                # What the caller's context holds (a trace, mostly) goes along.
+                running.add(pool.submit(copy_context().run, _fill, job, part, part.missing))
+            if running:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                job.show()
+                for future in done:
+                    future.result()
             yield from job.ready()
-            if not running:
-                return
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            job.show()
-            for future in done:
-                future.result()
-    except APIError:
+    except PortkeyMistralError:
         # Requests that are on their way are paid for: nothing new is sent, but their vectors are kept.
         job.end()
         wait(running)
@@ -82,7 +86,14 @@ def _side_by_side(job: EmbeddingJob) -> Iterator[EmbeddingBatch]:
 
 
 def _fill(job: EmbeddingJob, part: Part, indices: list[int]) -> None:
-    while indices and not job.over:
+    try:
+        _embed(job, part, indices)
+    except AbandonedError:
+        return
+
+
+def _embed(job: EmbeddingJob, part: Part, indices: list[int]) -> None:
+    while indices:
         try:
             return job.finished(part, indices, drive(job.call(part, indices)))
         except RateLimitError as error:
@@ -90,6 +101,6 @@ def _fill(job: EmbeddingJob, part: Part, indices: list[int]) -> None:
                 raise
         except APIStatusError as error:
             for half in job.apart(part, indices, error):
-                _fill(job, part, half)
+                _embed(job, part, half)
             return None
     return None

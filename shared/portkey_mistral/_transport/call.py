@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 import httpx
 
 from portkey_mistral._engine.outcomes import Attempt, Health, Outcome, Plan
+from portkey_mistral._transport.abandoning import Abandonment
 from portkey_mistral._transport.connections import Wiring
 from portkey_mistral._transport.permits import Bound
 from portkey_mistral._wire.http import HTTPRequest
@@ -82,7 +83,7 @@ class Call(Generic[T]):
 
     `read` takes the parsed body and raises ValueError where it is not what the API promises.
     `prompt_tokens` is an estimate; it stands in where a cut stream could not report its usage.
-    `resumption` is None where the caller would rather have the error.
+    `resumption` is None where the caller would rather have the error. `abandonment` is that of a job of many.
     """
 
     way: Way
@@ -99,5 +100,6 @@ class Call(Generic[T]):
     trace_id: str | None = None
     streams: bool = False
     resumption: Resumption | None = None
+    abandonment: Abandonment | None = None
     prompt_tokens: int = 0
     refresh_cache: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -36,7 +36,7 @@ def drive(call: Call[T]) -> T:
     try:
         attempt = next(plan)
         while True:
-            pause(attempt)
+            pause(call, attempt)
             settled = _send(call, attempt)
             journal.note(settled)
             try:
@@ -54,7 +54,7 @@ async def adrive(call: Call[T]) -> T:
     try:
         attempt = next(plan)
         while True:
-            await apause(attempt)
+            await apause(call, attempt)
             settled = await _asend(call, attempt)
             journal.note(settled)
             try:
@@ -65,16 +65,30 @@ async def adrive(call: Call[T]) -> T:
         plan.close()
 
 
-def pause(attempt: Attempt) -> None:
+def pause(call: Call[Any], attempt: Attempt) -> None:
     """Wait until the attempt may start."""
     if (seconds := attempt.not_before - time.monotonic()) > 0:
-        time.sleep(seconds)
+        _sleep(call, seconds)
 
 
-async def apause(attempt: Attempt) -> None:
+async def apause(call: Call[Any], attempt: Attempt) -> None:
     """The async twin of `pause`."""
     if (seconds := attempt.not_before - time.monotonic()) > 0:
+        await _asleep(call, seconds)
+
+
+def _sleep(call: Call[Any], seconds: float) -> None:
+    if call.abandonment is None:
+        time.sleep(seconds)
+    else:
+        call.abandonment.sleep(seconds)
+
+
+async def _asleep(call: Call[Any], seconds: float) -> None:
+    if call.abandonment is None:
         await asyncio.sleep(seconds)
+    else:
+        await call.abandonment.asleep(seconds)
 
 
 def await_turn(call: Call[T], attempt: Attempt, sending: Sending) -> Settled[T] | None:
@@ -84,7 +98,7 @@ def await_turn(call: Call[T], attempt: Attempt, sending: Sending) -> Settled[T] 
     wait = turn(call, attempt, sending)
     if isinstance(wait, Settled):
         return wait
-    time.sleep(wait)
+    _sleep(call, wait)
     return None
 
 
@@ -95,7 +109,7 @@ async def aawait_turn(call: Call[T], attempt: Attempt, sending: Sending) -> Sett
     wait = await aside(call, turn, call, attempt, sending)
     if isinstance(wait, Settled):
         return wait
-    await asyncio.sleep(wait)
+    await _asleep(call, wait)
     return None
 
 
@@ -107,6 +121,7 @@ def _send(call: Call[T], attempt: Attempt) -> Settled[T]:
     if (late := await_turn(call, attempt, ready)) is not None:
         return late
     with permit(call.limits.bound, call.deadline):
+        _check_wanted(call)
         verdict, headers, body = _exchange(call, attempt, ready)
     settled = Settled(attempt, verdict, started, ready, headers)
     settle(call, settled, body)
@@ -121,10 +136,16 @@ async def _asend(call: Call[T], attempt: Attempt) -> Settled[T]:
     if (late := await aawait_turn(call, attempt, ready)) is not None:
         return late
     async with AsyncPermit(call.limits.bound, call.deadline):
+        _check_wanted(call)
         verdict, headers, body = await _aexchange(call, attempt, ready)
     settled = Settled(attempt, verdict, started, ready, headers)
     await aside(call, settle, call, settled, body)
     return settled
+
+
+def _check_wanted(call: Call[Any]) -> None:
+    if call.abandonment is not None:
+        call.abandonment.check()
 
 
 class _Whole:

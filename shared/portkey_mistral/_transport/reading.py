@@ -71,6 +71,10 @@ class Reading:
         self._headers: Mapping[str, str] = {}
         self._status = 200
 
+    def sent(self) -> None:
+        """The request goes out now: what it waited for before is not the server's time."""
+        self.started = time.monotonic()
+
     def opened(self, sending: Sending, status: int, headers: Mapping[str, str]) -> None:
         """The headers of a stream are there."""
         self._sending, self._status, self._headers = sending, status, headers

@@ -74,20 +74,20 @@ def _scheme(sending: Sending) -> str:
 def _request(
     client: httpx.Client | httpx.AsyncClient, call: Call[Any], attempt: Attempt, sending: Sending
 ) -> httpx.Request:
-    request = sending.request
+    request, limit = sending.request, _until_headers(call, attempt)
     return build_request(
         client,
         request.method,
         request.url,
         content=request.body,
         headers=request.headers,
-        timeout=_timeout(call, attempt),
+        timeout=_timeout(call.limits.timeout, limit),
+        head_until=None if limit is None else time.monotonic() + limit,
     )
 
 
-def _timeout(call: Call[Any], attempt: Attempt) -> httpx.Timeout:
+def _timeout(own: httpx.Timeout, limit: float | None) -> httpx.Timeout:
     """The limits until the headers are there: the shortest of all that apply."""
-    own, limit = call.limits.timeout, _until_headers(call, attempt)
     if limit is None:
         return own
     return httpx.Timeout(

@@ -131,7 +131,7 @@ class Stream(_Course, Iterator[Delta]):
         try:
             attempt = next(plan)
             while True:
-                pause(attempt)
+                pause(self._call, attempt)
                 reading = self._begin(attempt)
                 for deltas in self._play(attempt, reading):
                     yield from deltas
@@ -163,6 +163,7 @@ class Stream(_Course, Iterator[Delta]):
         self, attempt: Attempt, sending: Sending, reading: Reading
     ) -> Iterator[list[Delta]]:
         call = self._call
+        reading.sent()
         try:
             with open_response(call, attempt, sending) as response:
                 if _is_unwanted(response, attempt):
@@ -218,7 +219,7 @@ class AsyncStream(_Course, AsyncIterator[Delta]):
         try:
             attempt = next(plan)
             while True:
-                await apause(attempt)
+                await apause(self._call, attempt)
                 reading = self._begin(attempt)
                 async with _AsyncTake(self._call, attempt, reading, self._so_far) as take:
                     while (deltas := await take.next()) is not None:
@@ -283,6 +284,7 @@ class _AsyncTake:
         return reading.end() if data is None else reading.feed(data)
 
     async def _open(self, sending: Sending) -> list[Delta]:
+        self._reading.sent()
         opening = AsyncResponse(self._call, self._attempt, sending)
         response = await self._held.enter_async_context(opening)
         if _is_unwanted(response, self._attempt):

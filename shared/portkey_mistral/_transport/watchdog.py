@@ -24,6 +24,9 @@ from portkey_mistral._transport.judging import StalledError
 __all__ = ["Progress", "Watchdog", "abody_in_time", "body_in_time"]
 
 
+_MOMENT = 0.05  # seconds by which two clocks may differ
+
+
 class Progress(Protocol):
     """How far an answer has come. Times are monotonic; see `Reading`, which is one."""
 
@@ -102,8 +105,8 @@ class Watchdog:
             try:
                 data = next(pieces, None)
             except httpx.HTTPError as fault:
-                if self._bitten.is_set() or isinstance(fault, httpx.ReadTimeout):
-                    raise self._stalled() from fault
+                if (stalled := self._limit_behind(fault)) is not None:
+                    raise stalled from fault
                 raise
             self._deadline = None
             # A body without a length ends cleanly when its socket is shut down.
@@ -131,7 +134,9 @@ class Watchdog:
         try:
             async with asyncio.timeout(self._left()):
                 return await anext(pieces, None)
-        except (TimeoutError, httpx.ReadTimeout) as fault:
+        except httpx.ReadTimeout as fault:
+            raise self._ran_out() from fault
+        except TimeoutError as fault:
             raise self._stalled() from fault
 
     def _next_deadline(self) -> float | None:
@@ -183,6 +188,16 @@ class Watchdog:
                 return
             if self._over.wait(max(wait, 0.001)):
                 return
+
+    def _limit_behind(self, fault: httpx.HTTPError) -> StalledError | None:
+        if self._bitten.is_set():
+            return self._stalled()
+        return self._ran_out() if isinstance(fault, httpx.ReadTimeout) else None
+
+    def _ran_out(self) -> StalledError:
+        """Tell which limit the transport kept: it was given the shorter of ours and the general one."""
+        left = self._left()
+        return self._stalled() if left is not None and left < _MOMENT else _silent(self._call)
 
     def _stalled(self) -> StalledError:
         return StalledError(self._reason) if self._reason else _silent(self._call)

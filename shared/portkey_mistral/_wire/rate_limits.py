@@ -19,15 +19,17 @@ def rate_limits(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def seconds_until_more(headers: Mapping[str, str]) -> float:
-    """Return how long one more request takes to be allowed where a limit is used up, else 0.
+    """Return how long one more request takes to be allowed where their number is used up, else 0.
 
-    No header tells when the count begins anew, so it is taken to grow evenly.
+    No header tells when the count begins anew, so it is taken to grow evenly. Of tokens that says nothing:
+    how many of them a request takes stands in no header.
     """
     told = _read(headers)
     waits = [
         _SECONDS[period] / told["limit", what, period]
         for (kind, what, period), left in told.items()
         if kind == "remaining"
+        and what == "req"
         and left <= 0
         and period in _SECONDS
         and told.get(("limit", what, period), 0) > 0

@@ -13,6 +13,7 @@ import httpx
 
 from portkey_mistral._transport.http1.framing import Message, ProtocolError, ResponseReader
 from portkey_mistral._transport.http1.pool import (
+    HEAD_UNTIL,
     ORIGIN,
     IdleConnections,
     Origin,
@@ -42,7 +43,8 @@ class SocketTransport(httpx.BaseTransport):
         origin = request.extensions.get(ORIGIN) or origin_of(request.url)
         message = Message(request, request.read())
         limits = request.extensions.get("timeout", {})
-        if not self._permits.acquire(timeout=limits.get("pool")):
+        until = request.extensions.get(HEAD_UNTIL)
+        if not self._permits.acquire(timeout=_shorter(limits.get("pool"), until)):
             raise httpx.PoolTimeout("Too many requests are in flight.", request=request)
         try:
             exchange = self._exchange(origin, request, message, limits)
@@ -72,7 +74,8 @@ class SocketTransport(httpx.BaseTransport):
                     raise
             else:
                 return exchange
-        connection = _connect(origin, self._ssl_context, limits.get("connect"))
+        until = request.extensions.get(HEAD_UNTIL)
+        connection = _connect(origin, self._ssl_context, _shorter(limits.get("connect"), until))
         exchange = Exchange(self, origin, connection, request)
         exchange.begin(message)
         return exchange
@@ -103,6 +106,7 @@ class Exchange(httpx.SyncByteStream):
         self.heard = False
         self._pool = pool
         self._limits: dict[str, float | None] = request.extensions.get("timeout", {})
+        self._head_until: float | None = request.extensions.get(HEAD_UNTIL)
         self._body = b""
         self._over = False
 
@@ -112,9 +116,10 @@ class Exchange(httpx.SyncByteStream):
             with suppress(
                 httpx.WriteError
             ):  # it may have been refused half-way, and the answer says why
-                self.connection.send(message, self._limits.get("write"))
+                self.connection.send(message, self._limit("write"))
             while not self.reader.status:
                 self._body = self._read()
+            self._head_until = None
         except BaseException:
             self.connection.close()
             raise
@@ -134,9 +139,12 @@ class Exchange(httpx.SyncByteStream):
             self._over = True
             self._pool.give_back(self)
 
+    def _limit(self, name: str) -> float | None:
+        return _shorter(self._limits.get(name), self._head_until)
+
     def _read(self) -> bytes:
         # The limit is looked up anew: it is another one once the headers are there.
-        data = self.connection.receive(self._limits.get("read"))
+        data = self.connection.receive(self._limit("read"))
         self.heard = self.heard or bool(data)
         try:
             if data:
@@ -192,6 +200,14 @@ class _Connection:
             # Zero would not mean "no time left" to a socket, but "do not wait at all".
             self._socket.settimeout(None if seconds is None else max(seconds, 0.001))
             self._limit = seconds
+
+
+def _shorter(seconds: float | None, until: float | None) -> float | None:
+    """Return how long to wait: these seconds, and not beyond a moment."""
+    if until is None:
+        return seconds
+    left = max(until - time.monotonic(), 0.001)  # zero would mean "do not wait at all"
+    return left if seconds is None else min(seconds, left)
 
 
 def _connect(

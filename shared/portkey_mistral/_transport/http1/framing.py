@@ -21,6 +21,7 @@ _MOST_LINE_BYTES = 8 * 1024
 _AT_ONCE = 64 * 1024
 
 _KEEP_SECONDS = 30.0
+_MOST_DIGITS = 18
 _FRAMING = frozenset({b"transfer-encoding", b"content-length", b"connection", b"keep-alive"})
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -29,7 +30,7 @@ _VALUE = re.compile(rb"(?:[^\x00-\x20\x7f](?:[^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n]*)?")
 _HEADER = re.compile(rb"(%s):[ \t]*([^\x00\r\n\v\f]*?)[ \t]*" % _TOKEN.pattern)
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
-_FIRST_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[^\r\n]*)?[ \t]*\r\n")
+_FIRST_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
 # The line break after a chunk is read with the line of the next.
 _NEXT_CHUNK = re.compile(rb"\r\n" + _FIRST_CHUNK.pattern)
 
@@ -169,13 +170,13 @@ class ResponseReader:
         if self._method == "HEAD" or self.status in (204, 304):
             self.complete = True
         elif encodings:
-            if encodings != [b"chunked"]:
+            if [coding for coding in encodings if coding] != [b"chunked"]:
                 raise ProtocolError("The answer has a transfer encoding other than chunked.")
             self._chunked = True
             self.reusable = self.reusable and not lengths
         elif lengths:
             length = lengths.pop()
-            if lengths or not length.isdigit():
+            if lengths or not length.isdigit() or len(length) > _MOST_DIGITS:
                 raise ProtocolError("The answer has several lengths, or one that is no number.")
             self._left = int(length)
             self.complete = self._left == 0
@@ -227,10 +228,11 @@ class ResponseReader:
             raise ProtocolError("A chunk of the answer does not say how long it is.")
 
     def _trailer(self, data: bytes) -> bytes:
-        """Pass over the trailer: nothing in it concerns us."""
+        """Pass over the trailer: nothing in it concerns us, as long as it is one."""
         if data.startswith(b"\r\n"):
             end = 2
         elif (found := data.find(b"\r\n\r\n")) >= 0:
+            _headers(data[:found].split(b"\r\n"))
             end = found + 4
         else:
             if len(data) > _MOST_HEAD_BYTES:
@@ -254,7 +256,7 @@ def _seconds_to_keep(keep_alive: Iterable[bytes]) -> float:
     """Return how long a connection may wait: as the server says, a second less for the way."""
     for part in keep_alive:
         key, _, seconds = part.partition(b"=")
-        if key == b"timeout" and seconds.isdigit():
+        if key == b"timeout" and seconds.isdigit() and len(seconds) <= _MOST_DIGITS:
             return min(_KEEP_SECONDS, int(seconds) - 1.0)
     return _KEEP_SECONDS
 

@@ -15,6 +15,7 @@ import httpx
 from portkey_mistral._transport.http1.framing import ResponseReader
 
 __all__ = [
+    "HEAD_UNTIL",
     "MOST_CONNECTIONS",
     "ORIGIN",
     "Connection",
@@ -27,6 +28,9 @@ __all__ = [
 ]
 
 Origin: TypeAlias = tuple[str, str, int]
+
+HEAD_UNTIL = "portkey_mistral.head_until"
+"""Extension of a request: until when (monotonic) the head of its answer has to be there, all in all."""
 
 ORIGIN = "portkey_mistral.origin"
 """Extension of a request whose origin was read already."""
