@@ -3,10 +3,11 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-all check format build clean
+.PHONY: help setup demo test test-all check format build bench clean
 
 VENV  := .venv
 BIN   := $(VENV)/bin
+BENCH := .bench
 READY := $(VENV)/.ready
 
 # A file's tests stay in one process: what they share (a gateway, a wheel) is made once.
@@ -50,5 +51,10 @@ format: $(READY) ## Format the sources and mend what ruff can mend
 build: $(READY) ## Build the wheel and the source distribution into dist/
 	$(BIN)/uv build --quiet --out-dir dist
 
+bench: $(READY) ## Measure speed and its growth beside the peers, and draw the pictures of the README
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(BENCH)
+	$(BIN)/uv pip install --quiet --python $(BENCH) --editable '.[all]' --group bench
+	$(BENCH)/bin/python tests/benchmarks/run.py
+
 clean: ## Remove environments, caches and build results
-	rm -rf $(VENV) .nox build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(BENCH) .nox build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

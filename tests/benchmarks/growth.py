@@ -1,0 +1,217 @@
+"""How cost grows: CPU time a unit, from few to many. Each line is flat, or its growth is explained."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from contenders import CHAT_PORTKEY_MISTRAL, CLIENT, MODEL, PORTKEY_MISTRAL, Contender
+from measuring import cpu_seconds
+
+from portkey_mistral import ChatRequest, Client, EmbeddingRequest, Message
+
+__all__ = ["GROWTHS", "Growth", "Line", "grow", "measured", "verdict"]
+
+URL = Callable[..., str]
+Work = Callable[[], object]
+CORE, LANGCHAIN, LLAMAINDEX = "core", "LangChain", "LlamaIndex"
+WAYS: Mapping[str, Contender] = {
+    CORE: CLIENT,
+    LANGCHAIN: CHAT_PORTKEY_MISTRAL,
+    LLAMAINDEX: PORTKEY_MISTRAL,
+}
+FLAT = 1.3  # measured twice, the same work differs by as much on a shared machine
+
+
+@dataclass(frozen=True)
+class Growth:
+    """`prepare(way, url, size, runner)` gives what to time, which does `units(size)` units of work."""
+
+    name: str
+    unit: str
+    axis: str
+    prepare: Callable[[str, URL, int, asyncio.Runner], Work]
+    sizes: Sequence[int]
+    why: str
+    ways: tuple[str, ...] = (CORE, LANGCHAIN, LLAMAINDEX)
+    units: Callable[[int], int] = lambda size: size
+
+
+@dataclass(frozen=True)
+class Line:
+    """What was measured: microseconds of CPU a unit, by way and size."""
+
+    name: str
+    unit: str
+    axis: str
+    microseconds: dict[str, dict[int, float]]
+    verdict: str
+
+
+def question(way: str, count: int = 1) -> Any:
+    """A conversation of so many messages, as this way takes it; the last one is the user's."""
+    roles = ["user" if (count - at) % 2 else "assistant" for at in range(count)]
+    if roles[0] == "assistant":
+        roles[0] = "system"
+    if way == LANGCHAIN:
+        from langchain_core.messages.utils import convert_to_messages
+
+        return convert_to_messages([(role, "That depends.") for role in roles])
+    if way == LLAMAINDEX:
+        from llama_index.core.llms import ChatMessage
+
+        return [ChatMessage(role=role, content="That depends.") for role in roles]
+    said = {"user": Message.user, "assistant": Message.assistant, "system": Message.system}
+    return ChatRequest(model=MODEL, messages=[said[role]("That depends.") for role in roles])
+
+
+def asking(way: str, made: Any) -> Callable[[Any], object]:
+    return made.invoke if way == LANGCHAIN else made.chat
+
+
+def asking_async(way: str, made: Any) -> Callable[[Any], Any]:
+    return made.ainvoke if way == LANGCHAIN else made.achat
+
+
+def texts_of(way: str, made: Any, asked: Any) -> Iterator[str]:
+    if way == LANGCHAIN:
+        return (chunk.content for chunk in made.stream(asked))
+    if way == LLAMAINDEX:
+        return (response.delta for response in made.stream_chat(asked))
+    return (delta.text for delta in made.stream(asked))
+
+
+def concurrent_calls(way: str, url: URL, size: int, runner: asyncio.Runner) -> Work:
+    ask, asked = asking_async(way, WAYS[way].make(url(lat=50))), question(way)
+
+    async def together() -> None:
+        await asyncio.gather(*(ask(asked) for _ in range(size)))
+
+    return lambda: runner.run(together())
+
+
+def chunks(way: str, url: URL, size: int, _: asyncio.Runner) -> Work:
+    made, asked = WAYS[way].make(url(n=size)), question(way)
+
+    def read() -> None:
+        assert sum(map(bool, texts_of(way, made, asked))) == size
+
+    return read
+
+
+def messages(way: str, url: URL, size: int, _: asyncio.Runner) -> Work:
+    ask, asked = asking(way, WAYS[way].make(url())), question(way, size)
+    return lambda: ask(asked)
+
+
+def targets(way: str, url: URL, size: int, _: asyncio.Runner) -> Work:
+    """The config is read once; this is what each call pays for its size."""
+    several = [
+        {"custom_host": url(), "api_key": f"k{number}", "cb_config": {"failure_threshold": 5}}
+        for number in range(size)
+    ]
+    config = {"strategy": {"mode": "loadbalance"}, "targets": several}
+    client, asked = Client(base_url=url(), portkey_config=config), question(way)
+    return lambda: client.chat(asked)
+
+
+def texts(_: str, url: URL, size: int, __: asyncio.Runner) -> Work:
+    client = Client(base_url=url(dim=64), api_key="k")
+
+    def read() -> None:
+        inputs = (f"short text number {number} about pools" for number in range(size))
+        request = EmbeddingRequest(
+            model="mistral-embed", inputs=inputs, encoding_format="base64"
+        )  # fmt: skip
+        assert sum(len(batch.vectors) for batch in client.embed_iter(request)) == size
+
+    return read
+
+
+GROWTHS = (
+    Growth(
+        "Concurrent calls",
+        "call",
+        "calls at the same time",
+        concurrent_calls,
+        (1, 10, 100, 1_000),
+        "Python's garbage collector looks through all calls in flight, again and again",
+    ),
+    Growth(
+        "Chunks of a stream",
+        "chunk",
+        "chunks",
+        chunks,
+        (10, 100, 1_000, 10_000),
+        "LangChain keeps all chunks until the end, and the garbage collector looks through them",
+    ),
+    Growth(
+        "Messages of a history",
+        "message",
+        "messages",
+        messages,
+        (1, 10, 100, 1_000),
+        "",
+    ),
+    Growth(
+        "Targets of a config",
+        "call",
+        "targets",
+        targets,
+        (1, 10, 100, 1_000),
+        "a call weighs all targets that it might go to, and looks out for the keys of each",
+        ways=(CORE,),
+        units=lambda _: 1,
+    ),
+    Growth(
+        "Texts of an embedding job",
+        "text",
+        "texts",
+        texts,
+        (1_000, 10_000, 100_000, 1_000_000),
+        "",
+        ways=(CORE,),
+    ),
+)
+
+
+def grow(url: URL, *, budget: float) -> Iterator[Line]:
+    """Measure all of them."""
+    for growth in GROWTHS:
+        yield measured(growth, url, growth.sizes, budget=budget)
+
+
+def measured(growth: Growth, url: URL, sizes: Sequence[int], *, budget: float) -> Line:
+    """Spend so many seconds on each size, or as long as it takes once."""
+    ways = [way for way in growth.ways if WAYS[way].installed]
+    costs = {way: _costs(growth, way, url, sizes, budget) for way in ways}
+    return Line(growth.name, growth.unit, growth.axis, costs, verdict(costs, growth.why))
+
+
+def _costs(
+    growth: Growth, way: str, url: URL, sizes: Sequence[int], budget: float
+) -> dict[int, float]:
+    costs = {}
+    with asyncio.Runner() as runner:
+        for size in sizes:
+            work = growth.prepare(way, url, size, runner)
+            costs[size] = cpu_seconds(work, budget=budget) / growth.units(size) * 1e6
+    return costs
+
+
+def verdict(costs: Mapping[str, Mapping[int, float]], why: str) -> str:
+    """One sentence: flat, or by how much a unit gets dearer, and why."""
+    dearer = {way: _times_dearer(line) for way, line in costs.items()}
+    grown = {way: times for way, times in dearer.items() if times > FLAT}
+    if not grown:
+        return "Flat: among more, a unit costs no more."
+    told = ", ".join(f"{times:.1f} times in {way}" for way, times in grown.items())
+    return f"Dearer among the most ({told}): {why or 'not explained'}."
+
+
+def _times_dearer(line: Mapping[int, float]) -> float:
+    """How much dearer a unit is with the most of them than where it is cheapest."""
+    costs = list(line.values())
+    return costs[-1] / min(costs)
