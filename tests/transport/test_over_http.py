@@ -284,7 +284,7 @@ def test_announcements_do_not_prolong_the_deadline(kind: Kind) -> None:
     def script(peer: Peer) -> None:
         peer.read()
         with suppress(OSError):  # the client leaves in the middle
-            for _ in range(40):
+            for _ in range(400):
                 peer.send(b"HTTP/1.1 102 Processing\r\n\r\n")
                 time.sleep(0.05)
 
@@ -293,7 +293,7 @@ def test_announcements_do_not_prolong_the_deadline(kind: Kind) -> None:
         began = time.monotonic()
         with pytest.raises(APITimeoutError):
             kind.run(mine, ask(), None)
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("kind", STREAMED)
@@ -304,10 +304,10 @@ def test_the_first_content_is_waited_for_from_the_send_on(
         base_url=mistral_sandbox_url,
         api_key="k",
         state="memory:first content",
-        requests_per_minute=100,
-        first_token_timeout=0.4,
+        requests_per_minute=20,
+        first_token_timeout=2.5,
     )
-    for _ in range(2):  # the second waits for its turn for more than half a second
+    for _ in range(2):  # the second waits for its turn for three seconds
         assert kind.run(mine, ask(), None).text
 
 
