@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, Literal
 
 from langchain_core.embeddings import Embeddings
 from pydantic import AliasChoices, BaseModel, Field
 
 from langchain_portkey_mistral.errors import langchain_errors
-from portkey_mistral.progress import ShowProgress
-from portkey_mistral.requests import EmbeddingDtype, EmbeddingRequest
+from portkey_mistral.embeddings import EmbeddingSettings
+from portkey_mistral.requests import EmbeddingRequest
 from portkey_mistral.responses import EmbeddingBatch
 from portkey_mistral.settings import MODEL_CONFIG, BodyExtras, ConnectionSettings
 
 __all__ = ["PortkeyMistralEmbeddings"]
 
 
-class PortkeyMistralEmbeddings(ConnectionSettings, BaseModel, Embeddings):
+class PortkeyMistralEmbeddings(ConnectionSettings, EmbeddingSettings, BaseModel, Embeddings):
     """Mistral's embeddings, straight from Mistral, through a Portkey gateway, or on the sandbox.
 
     Setup:
@@ -78,30 +77,6 @@ class PortkeyMistralEmbeddings(ConnectionSettings, BaseModel, Embeddings):
         validation_alias=AliasChoices("model", "model_name"),
         description="Id or alias of the model.",
     )
-    output_dimension: int | None = Field(
-        default=None,
-        gt=0,
-        validation_alias=AliasChoices("output_dimension", "dimensions"),
-        description="Length of a vector, for models that let you choose (codestral-embed).",
-    )
-    output_dtype: EmbeddingDtype | None = Field(
-        default=None, description="Type of the numbers, for models that let you choose."
-    )
-    encoding_format: Literal["float", "base64"] | None = Field(
-        default=None,
-        description='How vectors travel. "base64" is a third of the bytes, and quicker, where the server takes '
-        "part; what comes back is the same.",
-    )
-    show_progress: ShowProgress = Field(
-        default=False,
-        exclude=True,
-        validation_alias=AliasChoices("show_progress", "show_progress_bar"),
-        description="True shows a bar with rate, time left and cost (needs tqdm); a function is called with an "
-        "`EmbeddingProgress` after every answer.",
-    )
-    request_metadata: dict[str, Any] | None = Field(
-        default=None, description="Mistral's `metadata`, sent with every request."
-    )
     model_kwargs: BodyExtras = Field(
         default_factory=dict, description="Members of the request's body that have no field here."
     )
@@ -151,15 +126,7 @@ class PortkeyMistralEmbeddings(ConnectionSettings, BaseModel, Embeddings):
                     await batches.aclose()
 
     def _request(self, texts: Iterable[str]) -> EmbeddingRequest:
-        return EmbeddingRequest(
-            model=self.model,
-            inputs=texts,
-            output_dimension=self.output_dimension,
-            output_dtype=self.output_dtype,
-            encoding_format=self.encoding_format,
-            metadata=self.request_metadata,
-            extra=self.model_kwargs,
-        )
+        return self.embedding_request(self.model, texts, self.model_kwargs)
 
 
 def _floats(vectors: Sequence[Sequence[float]]) -> list[list[float]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
 from pydantic import AliasChoices, Field
@@ -12,8 +12,8 @@ from llamaindex_portkey_mistral.guarding import guarded
 from llamaindex_portkey_mistral.rebuilding import Rebuildable
 from llamaindex_portkey_mistral.vector_cache import SpacedStore
 from portkey_mistral import ConnectionSettings
-from portkey_mistral.progress import ShowProgress
-from portkey_mistral.requests import EmbeddingDtype, EmbeddingRequest
+from portkey_mistral.embeddings import EmbeddingSettings
+from portkey_mistral.requests import EmbeddingRequest
 from portkey_mistral.responses import EmbeddingBatch
 from portkey_mistral.settings import MODEL_CONFIG, BodyExtras
 
@@ -24,7 +24,7 @@ _DECISIVE = ("model_name", "output_dimension", "output_dtype", "additional_kwarg
 
 
 @guarded(("get_text_embedding_batch",))
-class PortkeyMistralEmbedding(ConnectionSettings, Rebuildable, BaseEmbedding):
+class PortkeyMistralEmbedding(ConnectionSettings, EmbeddingSettings, Rebuildable, BaseEmbedding):
     """A Mistral embedding model, reached directly, through a Portkey gateway, or in the sandbox.
 
     Takes the connection fields of `ConnectionSettings` and those that every LlamaIndex embedding has. Texts
@@ -67,27 +67,6 @@ class PortkeyMistralEmbedding(ConnectionSettings, Rebuildable, BaseEmbedding):
         default=None,
         exclude=True,
         description="A key-value store of core's that keeps vectors; several models may share one.",
-    )
-    output_dimension: int | None = Field(
-        default=None, gt=0, description="Length of the vectors; codestral-embed takes up to 3072."
-    )
-    output_dtype: EmbeddingDtype | None = Field(
-        default=None,
-        description="Kind of the numbers; codestral-embed has int8, uint8 and packed bits.",
-    )
-    encoding_format: Literal["float", "base64"] | None = Field(
-        default=None,
-        description='How vectors travel. "base64" is a third of the bytes, and quicker, where the server takes '
-        "part; what comes back is the same.",
-    )
-    show_progress: ShowProgress = Field(
-        default=False,
-        exclude=True,
-        description="True shows a bar with rate, time left and cost (needs tqdm); a function is called with an "
-        "`EmbeddingProgress` after every answer. Core's own `show_progress` counts its batches.",
-    )
-    request_metadata: dict[str, Any] | None = Field(
-        default=None, description="Mistral's `metadata`; the plain name belongs to the frameworks."
     )
     additional_kwargs: BodyExtras = Field(
         default_factory=dict,
@@ -158,12 +137,4 @@ class PortkeyMistralEmbedding(ConnectionSettings, Rebuildable, BaseEmbedding):
         return self.client.aembed_iter(self._request(texts), show_progress=self.show_progress)
 
     def _request(self, texts: Iterable[str]) -> EmbeddingRequest:
-        return EmbeddingRequest(
-            model=self.model_name,
-            inputs=texts,
-            output_dimension=self.output_dimension,
-            output_dtype=self.output_dtype,
-            encoding_format=self.encoding_format,
-            metadata=self.request_metadata,
-            extra=self.additional_kwargs,
-        )
+        return self.embedding_request(self.model_name, texts, self.additional_kwargs)

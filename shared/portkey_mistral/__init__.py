@@ -6,6 +6,7 @@ from portkey_mistral._transport.streaming import AsyncStream, Stream
 from portkey_mistral._wire.assembly import Assembler
 from portkey_mistral.client import Client
 from portkey_mistral.config import Config
+from portkey_mistral.embeddings import EmbeddingSettings
 from portkey_mistral.exceptions import (
     APIConnectionError,
     APIError,
@@ -106,6 +107,7 @@ __all__ = [
     "EmbeddingProgress",
     "EmbeddingRequest",
     "EmbeddingResponse",
+    "EmbeddingSettings",
     "FIMRequest",
     "FilePart",
     "GatewayError",

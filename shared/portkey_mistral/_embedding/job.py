@@ -17,7 +17,7 @@ from typing import Any
 from portkey_mistral._calls import Job, deadline_of, prepare_call
 from portkey_mistral._checks import check_request, check_text
 from portkey_mistral._embedding.progress import Tracker
-from portkey_mistral._engine.backpressure import Backpressure
+from portkey_mistral._engine.backpressure import LONGEST_WAIT, Backpressure
 from portkey_mistral._engine.batching import batches, halves
 from portkey_mistral._engine.outcomes import Answered, Failed, Outcome
 from portkey_mistral._transport.abandoning import Abandonment
@@ -36,7 +36,6 @@ __all__ = ["EmbeddingJob", "Part", "joined", "vectors_of"]
 
 # One core parses about as much as eight requests in flight bring; more only waits.
 _IN_FLIGHT = 8
-_LONGEST_WAIT = 60.0
 _OVERLOADED = frozenset({429, 503, 529})
 _TOO_LARGE = "3210"
 
@@ -199,7 +198,7 @@ class EmbeddingJob:
         return not (
             self.is_single
             or self._settings.max_retries == 0
-            or (error.retry_after or 0.0) > _LONGEST_WAIT
+            or (error.retry_after or 0.0) > LONGEST_WAIT
             or is_out_of_reach(error.headers)
             or self._backpressure.hopeless(now)
             or (self._deadline is not None and now >= self._deadline)
@@ -214,7 +213,7 @@ class EmbeddingJob:
                 case Failed(status=status) if status in _OVERLOADED:
                     asked = outcome.retry_after or seconds_until_more(headers) or None
                     wait = self._backpressure.refused(outcome.at, asked)
-                    return wait if wait <= _LONGEST_WAIT else 0.0
+                    return wait if wait <= LONGEST_WAIT else 0.0
                 case _:
                     return 0.0
 

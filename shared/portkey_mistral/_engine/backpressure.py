@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["Backpressure"]
+__all__ = ["LONGEST_WAIT", "Backpressure"]
 
-_LONGEST_WAIT = 60.0  # a server's own count begins anew each minute
+LONGEST_WAIT = 60.0
+"""Seconds that a job waits at most for one wave: a server's own count begins anew each minute."""
+
 _PATIENCE = 300.0
 
 
@@ -38,7 +40,7 @@ class Backpressure:
             self._size = max(1.0, self._size / 2)
         if self._refused_since is None:
             self._refused_since = at
-        wait = min(2.0 ** (self._waves - 1), _LONGEST_WAIT) if asked is None else asked
+        wait = min(2.0 ** (self._waves - 1), LONGEST_WAIT) if asked is None else asked
         self._wave_ends = max(self._wave_ends, at + wait)
         return wait
 
