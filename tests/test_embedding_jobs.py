@@ -218,9 +218,11 @@ def test_all_requests_wait_when_one_is_told_to(embed) -> None:
         refused_at.append(time.monotonic())
         return httpx.Response(429, json={"message": "no"}, headers={"retry-after": "1"})
 
-    network = EmbeddingNetwork(refuse=refuse)
-    mine = network.client(max_concurrency=2, max_retries=1)
-    assert embed(mine, request_for(TEXTS)) == [vector_of(text) for text in TEXTS]
+    # Of the sixteen parts that may be begun together, the last would be sent 0.4 seconds after the refusal.
+    network = EmbeddingNetwork(seconds=0.4, refuse=refuse)
+    mine = network.client(max_concurrency=8, max_retries=1)
+    texts = [f"text number {number}" for number in range(512 * 20)]
+    assert embed(mine, request_for(texts)) == [vector_of(text) for text in texts]
     (told,) = refused_at  # what was on its way then may still come
     assert not [came for came in network.came if told + 0.3 < came < told + 0.95]
     assert max(network.came) >= told + 0.95

@@ -175,6 +175,14 @@ def test_what_the_standard_wants_read_is_read(headers: bytes) -> None:
     assert (reader.complete, reader.reusable) == (True, True)
 
 
+@pytest.mark.parametrize("trailer", [b": y", b"\n: y", b" x: y", b"x"])
+def test_a_trailer_that_is_none_is_a_fault(trailer: bytes) -> None:
+    reader = ResponseReader("POST")
+    head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    with pytest.raises(ProtocolError):
+        reader.feed(head + b"0\r\n" + trailer + b"\r\n\r\n")
+
+
 @pytest.mark.parametrize(
     "name", [b"content-length: ", b"content-length: 1\r\nkeep-alive: timeout="]
 )

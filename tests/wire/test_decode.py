@@ -178,6 +178,12 @@ def test_base64(dtype, code, values):
     assert decode_embeddings(embeddings(packed), expected=1, dtype=dtype)[0] == [values]
 
 
+def test_a_zero_without_a_point_is_a_float():
+    (vector,), *_ = decode_embeddings(embeddings([0, 1, -0.5]), expected=1)
+    assert [type(number) for number in vector] == [float] * 3
+    assert vector == [0.0, 1.0, -0.5]
+
+
 def test_packed_vectors_stay_arrays():
     one, two = array("f", [0.5, -1.25]), array("f", [2.0**127, -(2.0**127)])
     body = embeddings(*(b64encode(vector.tobytes()).decode() for vector in (one, two)))
