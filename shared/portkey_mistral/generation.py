@@ -108,16 +108,22 @@ class GenerationSettings(BaseModel):
         Raises:
             InvalidRequestError: `response_format` is none of the forms that Mistral knows.
         """
-        own = (
-            self.__dict__
-        )  # where pydantic keeps the fields; a fifth of the cost of getattr, thrice a call
-        merged = {name: own[name] for name in GENERATION_FIELDS}
-        merged |= {_CANONICAL.get(name, name): value for name, value in overrides.items()}
-        merged["model"] = merged["model"] or own["model"]
-        merged["metadata"] = merged.pop("request_metadata", None)
-        if merged["response_format"] is not None:
-            merged["response_format"] = ResponseFormat.read(merged["response_format"])
-        return {name: value for name, value in merged.items() if value is not None and value != []}
+        # Where pydantic keeps the fields; a fifth of the cost of getattr, thrice a call.
+        own = said = self.__dict__
+        if overrides:
+            called = {_CANONICAL.get(name, name): value for name, value in overrides.items()}
+            said = own | called
+        fields = {
+            name: value
+            for name in GENERATION_FIELDS
+            if (value := said[name]) is not None and value != []
+        }
+        fields["model"] = fields.get("model") or own["model"]
+        if "request_metadata" in fields:
+            fields["metadata"] = fields.pop("request_metadata")
+        if "response_format" in fields:
+            fields["response_format"] = ResponseFormat.read(fields["response_format"])
+        return fields
 
 
 GENERATION_FIELDS: Sequence[str] = tuple(GenerationSettings.model_fields)
