@@ -8,8 +8,7 @@ LangChain's. Where the core's tree has two answers for one class, the HTTP statu
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -222,16 +221,19 @@ class ErrorResponse:
         return self.body
 
 
-@contextmanager
-def langchain_errors() -> Iterator[None]:
-    """Raise the core's errors as LangChain's."""
-    try:
-        yield
-    except core.PortkeyMistralError as error:
-        converted = for_langchain(error)
-        if converted is error:
-            raise
-        raise converted from error.__cause__
+class langchain_errors:  # noqa: N801 - a context manager, spelled as contextlib spells its own
+    """Raises the core's errors as LangChain's."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _cls: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, core.PortkeyMistralError):
+            converted = for_langchain(error)
+            if converted is not error:
+                raise converted from error.__cause__
 
 
 def for_langchain(error: core.PortkeyMistralError) -> core.PortkeyMistralError:
