@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from inspect import signature
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput, ModelProfile
@@ -31,18 +30,10 @@ from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.generation import GENERATION_FIELDS, GenerationSettings
 from portkey_mistral.requests import ChatRequest
 from portkey_mistral.settings import MODEL_CONFIG, BodyExtras, ConnectionSettings
+from portkey_mistral.signatures import with_signature
 from portkey_mistral.tokens import count_tokens
 
 __all__ = ["ChatPortkeyMistral"]
-
-
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-
-def _signed(method: _F) -> _F:
-    """Keep the signature with the method: LangChain asks for it at every call, and working it out costs 40 us."""
-    vars(method)["__signature__"] = signature(method)
-    return method
 
 
 class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
@@ -274,7 +265,7 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
 
     # --- calls ---
 
-    @_signed
+    @with_signature
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -286,7 +277,7 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
             request, names = self._request(messages, stop, kwargs)
             return to_chat_result(self.client.chat(request, to_options(kwargs)), names)
 
-    @_signed
+    @with_signature
     async def _agenerate(
         self,
         messages: list[BaseMessage],
@@ -299,7 +290,7 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
             return to_chat_result(await self.client.achat(request, to_options(kwargs)), names)
 
     # LangChain's core tells the callbacks of each chunk by itself, so `run_manager` is not used here.
-    @_signed
+    @with_signature
     def _stream(
         self,
         messages: list[BaseMessage],
@@ -317,7 +308,7 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
                         yield chunk
                 yield writer.last(deltas.info)
 
-    @_signed
+    @with_signature
     async def _astream(
         self,
         messages: list[BaseMessage],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from inspect import signature
 from typing import Any, TypeVar, cast
 
 from llama_index.core.base.llms.types import (
@@ -51,6 +50,7 @@ from llamaindex_portkey_mistral.tools import selections, wire_tool, wire_tool_ch
 from portkey_mistral import ConnectionSettings, GenerationSettings
 from portkey_mistral.requests import CallOptions, ChatRequest
 from portkey_mistral.settings import MODEL_CONFIG, BodyExtras
+from portkey_mistral.signatures import with_signature
 
 __all__ = ["PortkeyMistral"]
 
@@ -64,17 +64,11 @@ _dispatcher = get_dispatcher(__name__)
 
 
 def _chat_event(method: _F) -> _F:
-    return cast("_F", _signed(llm_chat_callback()(method)))
+    return cast("_F", with_signature(llm_chat_callback()(method)))
 
 
 def _completion_event(method: _F) -> _F:
-    return cast("_F", _signed(llm_completion_callback()(method)))
-
-
-def _signed(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep the signature with the method: core's spans ask for it at every call, which costs 30 us."""
-    vars(method)["__signature__"] = signature(method)
-    return method
+    return cast("_F", with_signature(llm_completion_callback()(method)))
 
 
 @guarded(
