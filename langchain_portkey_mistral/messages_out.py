@@ -9,8 +9,9 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, InvalidToolCall
 from langchain_core.messages import ToolCall as LangChainToolCall
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.outputs import ChatResult
 
+from langchain_portkey_mistral.answers import answer, spoken
 from langchain_portkey_mistral.content_out import to_message_content
 from langchain_portkey_mistral.metadata import (
     PROVIDER,
@@ -23,7 +24,7 @@ from langchain_portkey_mistral.metadata import (
 from portkey_mistral.messages import ToolCall
 from portkey_mistral.responses import ChatResponse, Choice
 
-__all__ = ["to_ai_message", "to_chat_result", "to_tool_calls"]
+__all__ = ["to_chat_result", "to_tool_calls"]
 
 
 def to_chat_result(response: ChatResponse, names: Mapping[str, str] | None = None) -> ChatResult:
@@ -33,15 +34,15 @@ def to_chat_result(response: ChatResponse, names: Mapping[str, str] | None = Non
     """
     if names:
         response = _with_own_names(response, names)
-    generations = [
-        ChatGeneration(
-            message=to_ai_message(choice, response, with_usage=position == 0),
-            generation_info=known(finish_reason=choice.finish_reason, logprobs=choice.logprobs),
+    said = [
+        (
+            _message(choice, response, with_usage=position == 0),
+            known(finish_reason=choice.finish_reason, logprobs=choice.logprobs),
         )
         for position, choice in enumerate(response.choices)
     ]
     output = {"model_name": response.model, "token_usage": token_usage(response.usage)}
-    return ChatResult(generations=generations, llm_output=output)
+    return answer(said, output)
 
 
 def _with_own_names(response: ChatResponse, names: Mapping[str, str]) -> ChatResponse:
@@ -55,31 +56,26 @@ def _with_own_names(response: ChatResponse, names: Mapping[str, str]) -> ChatRes
     return replace(response, choices=tuple(choices))
 
 
-def to_ai_message(choice: Choice, response: ChatResponse, *, with_usage: bool = True) -> AIMessage:
-    """Map one choice of an answer."""
+def _message(choice: Choice, response: ChatResponse, *, with_usage: bool) -> AIMessage:
+    content = to_message_content(choice.message.content)
     calls, unreadable = to_tool_calls(choice.message.tool_calls)
-    usage = response.usage if with_usage else None
-    return AIMessage(
-        content=to_message_content(choice.message.content),
-        tool_calls=calls,
-        invalid_tool_calls=unreadable,
-        usage_metadata=usage_metadata(usage) if usage else None,
-        response_metadata=_response_metadata(choice, response),
-    )
+    usage = usage_metadata(response.usage) if with_usage and response.usage else None
+    return spoken(content, calls, unreadable, usage, _response_metadata(choice, response))
 
 
 def _response_metadata(choice: Choice, response: ChatResponse) -> dict[str, Any]:
-    return (
-        {"model_name": response.model, "model_provider": PROVIDER}
-        | known(
+    return {
+        "model_name": response.model,
+        "model_provider": PROVIDER,
+        **known(
             finish_reason=choice.finish_reason,
             id=response.id,
             created=response.created,
             logprobs=choice.logprobs,
-        )
-        | usage_extras(response.usage)
-        | call_metadata(response.info)
-    )
+        ),
+        **usage_extras(response.usage),
+        **call_metadata(response.info),
+    }
 
 
 def to_tool_calls(
@@ -102,7 +98,7 @@ def to_tool_calls(
                 )
             case arguments:
                 valid.append(
-                    LangChainToolCall(type="tool_call", id=call.id, name=call.name, args=arguments)
+                    LangChainToolCall(name=call.name, args=arguments, id=call.id, type="tool_call")
                 )
     return valid, invalid
 

@@ -37,11 +37,9 @@ def usage_metadata(usage: Usage) -> UsageMetadata:
         output_tokens=usage.completion_tokens,
         total_tokens=usage.total_tokens,
     )
-    read = known(cache_read=usage.cached_tokens, audio=usage.prompt_audio_tokens)
-    written = known(reasoning=usage.reasoning_tokens, audio=usage.completion_audio_tokens)
-    if read:
+    if read := known(cache_read=usage.cached_tokens, audio=usage.prompt_audio_tokens):
         metadata["input_token_details"] = cast("InputTokenDetails", read)
-    if written:
+    if written := known(reasoning=usage.reasoning_tokens, audio=usage.completion_audio_tokens):
         metadata["output_token_details"] = cast("OutputTokenDetails", written)
     return metadata
 
@@ -73,15 +71,22 @@ def add_token_usage(outputs: Iterable[Mapping[str, Any] | None]) -> dict[str, An
     total: dict[str, int] = {}
     models: set[str] = set()
     for output in outputs:
-        for name, count in (output or {}).get("token_usage", {}).items():
-            total[name] = total.get(name, 0) + count
-        models |= {output["model_name"]} if output else set()
-    return {"token_usage": total} | ({"model_name": "+".join(sorted(models))} if models else {})
+        if output:
+            models.add(output["model_name"])
+            for name, count in output.get("token_usage", {}).items():
+                total[name] = total.get(name, 0) + count
+    summed: dict[str, Any] = {"token_usage": total}
+    if models:
+        summed["model_name"] = "+".join(sorted(models))
+    return summed
 
 
 def call_metadata(info: CallInfo) -> dict[str, Any]:
     """Give how the call went, in values that can be written as JSON; what is unknown is left out."""
-    facts = known(
+    attempts = [
+        {name: getattr(attempt, name) for name in _OF_AN_ATTEMPT} for attempt in info.attempts
+    ]
+    return known(
         way=info.way,
         lane=info.lane,
         provider=info.provider,
@@ -90,15 +95,10 @@ def call_metadata(info: CallInfo) -> dict[str, Any]:
         cache_status=info.cache_status,
         trace_id=info.trace_id,
         request_id=info.request_id,
+        rate_limits=dict(info.rate_limits) or None,
+        attempts=attempts or None,
+        lost=list(info.lost) or None,
     )
-    lists: Mapping[str, Any] = {
-        "rate_limits": dict(info.rate_limits),
-        "attempts": [
-            {name: getattr(attempt, name) for name in _OF_AN_ATTEMPT} for attempt in info.attempts
-        ],
-        "lost": list(info.lost),
-    }
-    return facts | {name: value for name, value in lists.items() if value}
 
 
 def known(**values: Any) -> dict[str, Any]:
