@@ -225,9 +225,11 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
     def _identifying_params(self) -> Mapping[str, Any]:
         fields = self.generation_fields({})
         # LangChain writes the call's own `stop` over this name, and two objects would share a cache entry.
-        stop = fields.pop("stop", None)
-        extras = known(stop_sequences=stop or None, model_kwargs=self.model_kwargs or None)
-        return fields | extras | identity(self)
+        if stop := fields.pop("stop", None):
+            fields["stop_sequences"] = stop
+        if self.model_kwargs:
+            fields["model_kwargs"] = self.model_kwargs
+        return fields | identity(self)
 
     def _get_invocation_params(
         self, stop: list[str] | None = None, **kwargs: Any
@@ -250,12 +252,14 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
             fields = self.generation_fields(said)
         own_stop = fields.get("stop")
         facts = known(
+            ls_provider=PROVIDER,
+            ls_model_type="chat",
             ls_model_name=fields["model"],
             ls_temperature=fields.get("temperature"),
             ls_max_tokens=fields.get("max_tokens"),
             ls_stop=stop or ([own_stop] if isinstance(own_stop, str) else own_stop),
         )
-        return cast("LangSmithParams", {"ls_provider": PROVIDER, "ls_model_type": "chat"} | facts)
+        return cast("LangSmithParams", facts)
 
     def _resolve_model_profile(self) -> ModelProfile | None:
         return profile_of(self.model, native_json=self.client.keeps_response_format(self.model))

@@ -23,11 +23,11 @@ def identity(settings: ConnectionSettings) -> dict[str, Any]:
         gateway_url=settings.gateway_url,
         provider=settings.provider,
         # A slug, or no config at all, means another route in each Portkey account.
-        portkey_account=_digest(_secret(settings.portkey_api_key)),
-        virtual_key=_digest(_secret(settings.virtual_key)),
+        portkey_account=_digest(settings.portkey_api_key),
+        virtual_key=_digest(settings.virtual_key),
         portkey_config=config.fingerprint if config else None,
         portkey_metadata=settings.portkey_metadata,
-        gateway_lane=settings.gateway_lane if settings.way == "gateway" else None,
+        gateway_lane=settings.gateway_lane if settings.gateway_url else None,
         default_headers=_digest(settings.default_headers),
     )
 
@@ -37,6 +37,8 @@ def traceable(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
     No call takes a setting of the object, and its error comes after the trace has begun.
     """
+    if not arguments:
+        return {}
     shown = _without_settings(arguments)
     if isinstance(shown.get("model_kwargs"), Mapping):
         shown["model_kwargs"] = _without_settings(shown["model_kwargs"])
@@ -62,13 +64,11 @@ def of_the_answer(arguments: Mapping[str, Any]) -> dict[str, Any]:
 _PASSING = frozenset({"trace_id", "timeout"})
 
 
-def _secret(key: SecretStr | str | None) -> str | None:
-    return key.get_secret_value() if isinstance(key, SecretStr) else key
-
-
 def _digest(value: object) -> str | None:
     """Tell values apart without showing them; what is wrong with one is for the call to say."""
     if not value:
         return None
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
     text = repr(sorted(value.items())) if isinstance(value, Mapping) else str(value)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
