@@ -7,7 +7,7 @@ ids of tool calls) is the core's work.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Any, Literal, assert_never, cast
@@ -29,6 +29,7 @@ from llama_index.core.base.llms.types import (
 )
 from pydantic_core import from_json, to_json
 
+from llamaindex_portkey_mistral.answers import spoken
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.messages import (
     AudioPart,
@@ -69,23 +70,25 @@ def to_messages(messages: Sequence[ChatMessage]) -> tuple[Message, ...]:
     Raises:
         InvalidRequestError: it holds what Mistral cannot take.
     """
-    return tuple(_to_message(message) for message in messages)
+    return tuple([_to_message(message) for message in messages])
 
 
 def _to_message(message: ChatMessage) -> Message:
-    extra = message.additional_kwargs
-    role = _ROLES[message.role]
-    return Message(
-        role,
-        _content(message.blocks),
-        tool_calls=_tool_calls(message) if role == "assistant" else (),
-        tool_call_id=extra.get("tool_call_id") if role == "tool" else None,
-        name=extra.get("name") if role == "tool" else None,
-        prefix=role == "assistant" and extra.get("prefix") is True,
-    )
+    role, content, extra = _ROLES[message.role], _content(message.blocks), message.additional_kwargs
+    match role:
+        case "assistant":
+            prefix = extra.get("prefix") is True
+            return Message(role, content, tool_calls=_tool_calls(message), prefix=prefix)
+        case "tool":
+            answered, name = extra.get("tool_call_id"), extra.get("name")
+            return Message(role, content, tool_call_id=answered, name=name)
+        case _:
+            return Message(role, content)
 
 
-def _content(blocks: Iterable[ContentBlock]) -> Content:
+def _content(blocks: Sequence[ContentBlock]) -> Content:
+    if len(blocks) == 1 and type(blocks[0]) is TextBlock:  # almost every message
+        return blocks[0].text
     parts = tuple(part for block in blocks for part in _parts(block))
     match parts:
         case ():
@@ -234,6 +237,8 @@ def from_message(message: Message, names: Mapping[str, str]) -> ChatMessage:
     Tool calls stand both in blocks and, as plain dicts, in `additional_kwargs`: agents read the one,
     streamed structured output the other.
     """
+    if isinstance(message.content, str) and not message.tool_calls:
+        return spoken([TextBlock(text=message.content)], {})
     calls = [replace(call, name=names.get(call.name, call.name)) for call in message.tool_calls]
     blocks = [*_blocks(message.content), *map(_call_block, calls)]
     extra: dict[str, Any] = {}
@@ -242,9 +247,7 @@ def from_message(message: Message, names: Mapping[str, str]) -> ChatMessage:
     parts = () if isinstance(message.content, str) else message.content
     if unknown := [dict(part.raw) for part in parts if isinstance(part, UnknownPart)]:
         extra["unknown_parts"] = unknown
-    return ChatMessage(
-        role=MessageRole.ASSISTANT, blocks=blocks or [TextBlock(text="")], additional_kwargs=extra
-    )
+    return spoken(blocks or [TextBlock(text="")], extra)
 
 
 def _blocks(content: Content) -> Iterator[ContentBlock]:

@@ -8,14 +8,22 @@ from typing import Any
 
 from llama_index.core.base.llms.types import ChatResponse, CompletionResponse, LogProb
 
+from llamaindex_portkey_mistral.answers import answer
 from llamaindex_portkey_mistral.messages import from_message
 from portkey_mistral import responses as core
 from portkey_mistral.messages import Message, ThinkingPart
 
 __all__ = ["from_delta", "from_response", "text_response", "to_completion"]
 
-_USAGE = ("prompt_tokens", "completion_tokens", "total_tokens")
-_USAGE_DETAILS = ("cached_tokens", "reasoning_tokens", "prompt_audio_seconds", "service_tier")
+_USAGE = (
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "prompt_audio_seconds",
+    "service_tier",
+)
 _OF_AN_ATTEMPT = tuple(field.name for field in fields(core.AttemptRecord))
 _INFO = (
     "way",
@@ -38,11 +46,11 @@ def from_response(
     holds `finish_reason`, the token counts, `call_info` (which way the call went, and every attempt) and,
     for more than one answer, the texts of the others as `alternatives`.
     """
-    return ChatResponse(
-        message=from_message(_trimmed(response.message, single=single), names),
-        raw=_raw(response),
-        logprobs=_logprobs(response.choices[0].logprobs),
-        additional_kwargs=_facts(response),
+    return answer(
+        from_message(_trimmed(response.message, single=single), names),
+        _raw(response),
+        _logprobs(response.choices[0].logprobs),
+        _facts(response),
     )
 
 
@@ -97,27 +105,32 @@ def _facts(response: core.ChatResponse) -> dict[str, Any]:
         facts |= _tokens(response.usage)
     if len(response.choices) > 1:
         facts["alternatives"] = [choice.message.text for choice in response.choices[1:]]
-    return facts | {"call_info": _call_info(response.info)}
+    facts["call_info"] = _call_info(response.info)
+    return facts
 
 
 def _tokens(usage: core.Usage) -> dict[str, Any]:
-    counts: dict[str, Any] = {name: getattr(usage, name) for name in _USAGE}
-    details = ((name, getattr(usage, name)) for name in _USAGE_DETAILS)
-    counts |= {name: value for name, value in details if value is not None}
-    return counts | ({"estimated": True} if usage.estimated else {})
+    counts = _known(usage, _USAGE)
+    if usage.estimated:
+        counts["estimated"] = True
+    return counts
 
 
 def _call_info(info: core.CallInfo) -> dict[str, Any]:
-    known = ((name, getattr(info, name)) for name in _INFO)
-    facts: dict[str, Any] = {name: value for name, value in known if value is not None}
+    facts = _known(info, _INFO)
     if info.lost:
         facts["lost"] = list(info.lost)
     if info.rate_limits:
         facts["rate_limits"] = dict(info.rate_limits)
-    attempts = [
+    facts["attempts"] = [
         {name: getattr(attempt, name) for name in _OF_AN_ATTEMPT} for attempt in info.attempts
     ]
-    return facts | {"attempts": attempts}
+    return facts
+
+
+def _known(value: core.Usage | core.CallInfo, names: Sequence[str]) -> dict[str, Any]:
+    """Give these attributes, but for those that are None."""
+    return {name: found for name in names if (found := getattr(value, name)) is not None}
 
 
 def _logprobs(logprobs: Mapping[str, Any] | None) -> list[list[LogProb]] | None:
