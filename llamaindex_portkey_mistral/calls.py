@@ -23,6 +23,7 @@ from portkey_mistral.requests import (
     CallOptions,
     ChatRequest,
     FIMRequest,
+    Tool,
     ToolChoice,
 )
 from portkey_mistral.settings import ONLY_AT_CONSTRUCTION
@@ -41,6 +42,7 @@ _HEADERS = ("extra_headers", "headers")
 _MAPPINGS = frozenset({"additional_kwargs", *_HEADERS})
 # Core passes these along; they say nothing to the model.
 _IGNORED = frozenset({"formatted", "verbose"})
+_KNOWN = CALL_OPTIONS | _CHAT_ONLY | _IGNORED | _MODEL_FIELDS.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,13 @@ class Call(Generic[_Request]):
 
 @dataclass(frozen=True, slots=True)
 class _Split:
-    model_fields: dict[str, Any]
+    model_fields: Mapping[str, Any]
     options: CallOptions
-    chat: dict[str, Any]
-    extra: dict[str, Any]
+    chat: Mapping[str, Any]
+    extra: Mapping[str, Any]
+
+
+_NOTHING_SAID = _Split({}, CallOptions(), {}, {})
 
 
 def chat_call(
@@ -82,11 +87,11 @@ def chat_call(
     """
     said = _split(kwargs)
     wanted = settings.generation_fields(said.model_fields)
-    tools, names = spell([to_tool(tool) for tool in said.chat.get("tools") or ()])
+    tools, choice, names = _tools(said.chat)
     request = ChatRequest(
         messages=to_messages(messages),
         tools=tools,
-        tool_choice=_tool_choice(said.chat.get("tool_choice"), names) if tools else None,
+        tool_choice=choice,
         extra={**extra, **said.extra},
         **wanted,
     )
@@ -114,17 +119,18 @@ def fim_call(
 
 def _split(kwargs: Mapping[str, Any]) -> _Split:
     """Sort a call's arguments by what they are for. A None of an unknown name is let go."""
+    if not kwargs:
+        return _NOTHING_SAID
     extra = dict(_mapping(kwargs, "additional_kwargs"))
     rest = {name: value for name, value in kwargs.items() if name not in _MAPPINGS}
     said = [_mapping(kwargs, name, " of header names to texts") for name in _HEADERS]
     if headers := {**said[0], **said[1]}:
         rest["headers"] = opened(headers)
-    known = CALL_OPTIONS | _CHAT_ONLY | _IGNORED | _MODEL_FIELDS.keys()
     for name, value in rest.items():
-        if name not in known and value is not None:
+        if name not in _KNOWN and value is not None:
             raise InvalidRequestError(
                 explain_unknown(
-                    name, known - _IGNORED, ONLY_AT_CONSTRUCTION, extras="additional_kwargs"
+                    name, _KNOWN - _IGNORED, ONLY_AT_CONSTRUCTION, extras="additional_kwargs"
                 )
             )
     return _Split(
@@ -152,6 +158,16 @@ def _mapping(kwargs: Mapping[str, Any], name: str, what: str = "") -> Mapping[st
 def _canonical(name: str) -> str:
     own = _MODEL_FIELDS[name]
     return "metadata" if own == "request_metadata" else own
+
+
+def _tools(
+    said: Mapping[str, Any],
+) -> tuple[Sequence[Tool | Mapping[str, Any]], ToolChoice | None, Mapping[str, str]]:
+    """Read the tools, which of them to call, and their own names by those on the wire."""
+    if not said.get("tools"):
+        return [], None, {}
+    tools, names = spell([to_tool(tool) for tool in said["tools"]])
+    return tools, _tool_choice(said.get("tool_choice"), names) if tools else None, names
 
 
 def _tool_choice(choice: Any, names: Mapping[str, str]) -> ToolChoice | None:

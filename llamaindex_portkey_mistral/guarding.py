@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import wrapt
 from llama_index.core.base.llms.types import ChatMessage
@@ -31,23 +31,31 @@ def guarded(names: Iterable[str]) -> Callable[[_Class], _Class]:
     def guard(cls: _Class) -> _Class:
         for name in names:
             for method in (name, f"a{name}"):
-                setattr(cls, method, _guarding(getattr(cls, method)))
+                setattr(cls, method, _guarding(method)(getattr(cls, method)))
         return cls
 
     return guard
 
 
-@wrapt.decorator
-def _guarding(
-    method: Callable[..., Any], _instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    for position, (name, check) in enumerate(_checks_of(method.__name__)):
-        if position < len(args) or name in kwargs:
-            check(args[position] if position < len(args) else kwargs[name])
-    if method.__name__.endswith("structured_predict"):
-        # What it takes by name belongs to the prompt; the model's arguments are in `llm_kwargs`.
-        return method(*map(_sealed_mapping, args), **_with_sealed_arguments(kwargs))
-    return method(*args, **_sealed(kwargs))
+def _guarding(name: str) -> Callable[[Any], Any]:
+    checks = tuple(enumerate(_checks_of(name)))
+    # What these take by name belongs to the prompt; the model's arguments are in `llm_kwargs`.
+    of_a_prompt = name.endswith("structured_predict")
+
+    @wrapt.decorator
+    def guarding(
+        method: Callable[..., Any], _instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        for position, (argument, check) in checks:
+            if position < len(args):
+                check(args[position])
+            elif argument in kwargs:
+                check(kwargs[argument])
+        if of_a_prompt:
+            return method(*map(_sealed_mapping, args), **_with_sealed_arguments(kwargs))
+        return method(*args, **_sealed(kwargs))
+
+    return cast("Callable[[Any], Any]", guarding)
 
 
 def _checks_of(method: str) -> Sequence[tuple[str, Callable[[Any], None]]]:
@@ -126,6 +134,8 @@ def _check_template(prompt: Any) -> None:
 
 def _sealed(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Replace what may hold keys by what shows none: from here on they are `SecretStr`."""
+    if not kwargs:
+        return {}
     for name, value in kwargs.items():
         if name in ONLY_AT_CONSTRUCTION and value is not None:
             raise InvalidRequestError(explain_misplaced(name))

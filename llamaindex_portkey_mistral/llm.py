@@ -143,7 +143,7 @@ class PortkeyMistral(ConnectionSettings, GenerationSettings, Rebuildable, Functi
         """What events and callbacks may know: the model and the way, never a key."""
         return {
             "class_name": self.class_name(),
-            **self.metadata.model_dump(),
+            **vars(self.metadata),
             "temperature": self.temperature,
             "way": self.way,
             "endpoint": self.gateway_url or self.base_url,

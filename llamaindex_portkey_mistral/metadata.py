@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from llama_index.core.base.llms.types import LLMMetadata
 from llama_index.core.constants import DEFAULT_NUM_OUTPUTS
 
@@ -18,16 +20,22 @@ def metadata_of(
     is_function_calling_model: bool | None,
 ) -> LLMMetadata:
     """Look a model up; what the caller says beats the catalog."""
-    calls_tools = (
-        can(model, "tools") if is_function_calling_model is None else is_function_calling_model
-    )
+    window, calls_tools = _on_record(model)
     return LLMMetadata(
-        context_window=context_window or models.context_window(model),
+        context_window=context_window or window,
         num_output=max_tokens or DEFAULT_NUM_OUTPUTS,
         is_chat_model=True,
-        is_function_calling_model=calls_tools,
+        is_function_calling_model=(
+            calls_tools if is_function_calling_model is None else is_function_calling_model
+        ),
         model_name=model,
     )
+
+
+@lru_cache
+def _on_record(model: str) -> tuple[int, bool]:
+    """Look up a model's window, and whether it calls tools; every event asks for them."""
+    return models.context_window(model), can(model, "tools")
 
 
 def can(model: str, capability: models.Capability) -> bool:
