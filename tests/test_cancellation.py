@@ -22,7 +22,8 @@ from kinds import ask
 from pools import busy
 from portkey_mistral import Client, InternalServerError, _calls
 from portkey_mistral._transport import permits
-from portkey_mistral._transport.connections import Wiring, async_client, sync_client
+from portkey_mistral._transport.carriers import AsyncStockCarrier
+from portkey_mistral._transport.connections import Wiring, async_carrier, sync_carrier
 from portkey_mistral.config import Breaker, Config
 from portkey_mistral.sandbox import Fault, Sandbox
 from portkey_mistral.state import connect
@@ -86,7 +87,7 @@ def check_left(sandbox: Sandbox, place: str) -> None:
     assert sandbox.in_flight == 0
     assert all(exchange.state != "open" for exchange in sandbox.requests)
     if place != "sandbox:":
-        assert busy(sync_client(Wiring(), "http")) == 0
+        assert busy(sync_carrier(Wiring(), "http")) == 0
 
 
 def running_plans() -> list[GeneratorType[Any, Any, Any]]:
@@ -175,7 +176,7 @@ async def test_a_crowd_that_is_cancelled_leaves_the_pool_whole(mistral_sandbox_u
                 await asyncio.sleep(dice.choice([0, 0, 0.002, 0.005]))
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            assert busy(own) == 0, own._transport._pool.connections  # type: ignore[attr-defined]
+            assert busy(AsyncStockCarrier(own)) == 0, own._transport._pool.connections  # type: ignore[attr-defined]
         assert all([(await mine.achat(ask())).text for _ in range(4)])
 
 
@@ -187,7 +188,7 @@ async def until(condition: Callable[[], bool]) -> None:
 async def check_loop(mine: Client) -> None:
     assert taken_permits(permits._loops.get(asyncio.get_running_loop(), {})) == 0
     if mine.settings.way == "direct":
-        assert busy(async_client(Wiring(), "http")) == 0
+        assert busy(async_carrier(Wiring(), "http")) == 0
 
 
 # --- a thread that is interrupted ----------------------------------------------------------------------

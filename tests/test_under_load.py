@@ -24,7 +24,7 @@ from kinds import ask
 from pools import busy
 from portkey_mistral import Assembler, CallInfo, Client, _calls
 from portkey_mistral._transport import permits
-from portkey_mistral._transport.connections import Wiring, async_client, sync_client
+from portkey_mistral._transport.connections import Wiring, async_carrier, sync_carrier
 from portkey_mistral.sandbox import Fault, Sandbox, get
 
 WEIGHTS = {"a": 0.5, "b": 0.3, "c": 0.2}
@@ -241,7 +241,7 @@ def test_threads_over_http(load: Load, over_http: Callable[[str], str]) -> None:
     todo, mine = orders(load), client(load, over_http)
     check(todo, run_in_threads(mine, load, todo))
     check_permits(load, permits._threads)
-    assert busy(sync_client(Wiring(), "http")) == 0
+    assert busy(sync_carrier(Wiring(), "http")) == 0
 
 
 @pytest.mark.parametrize("load", OVER_HTTP)
@@ -250,7 +250,7 @@ def test_a_loop_over_http(load: Load, over_http: Callable[[str], str]) -> None:
 
     async def run() -> list[Answer]:
         answers = await run_on_a_loop(mine, load, todo)
-        assert busy(async_client(Wiring(), "http")) == 0
+        assert busy(async_carrier(Wiring(), "http")) == 0
         return answers
 
     before = open_files()

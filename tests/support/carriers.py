@@ -1,28 +1,41 @@
-"""Our transports and stock httpx's under one face, so that one table of faults holds for all four."""
+"""Our own carriers and stock httpx's, so that one table of faults holds for all four."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
 
-from portkey_mistral._transport.http1.clients import AsyncDirectClient, DirectClient
+from portkey_mistral._transport import carriers
+from portkey_mistral._transport.carriers import AsyncStockCarrier, StockCarrier
+from portkey_mistral._transport.http1.blocking import DirectCarrier
+from portkey_mistral._transport.http1.on_loop import AsyncDirectCarrier
+from portkey_mistral._wire.http import HTTPRequest
 
-__all__ = ["CARRIERS", "DIRECT", "Carrier", "Line"]
+__all__ = ["CARRIERS", "DIRECT", "Answer", "Carrier", "Line"]
 
 _LIMITS = httpx.Timeout(5.0)
 
 
-class Line:
-    """A client with its pool; `ask` sends and reads to the end."""
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    content: bytes
+    headers: Mapping[str, str]
 
-    def __init__(self, client: httpx.Client | httpx.AsyncClient) -> None:
-        self.client = client
-        self._runner = asyncio.Runner() if isinstance(client, httpx.AsyncClient) else None
+
+class Line:
+    """A carrier with its pool; `ask` sends and reads to the end."""
+
+    def __init__(
+        self, carrier: carriers.Carrier | carriers.AsyncCarrier, *, is_async: bool
+    ) -> None:
+        self.carrier = carrier
+        self._runner = asyncio.Runner() if is_async else None
 
     def ask(
         self,
@@ -31,13 +44,12 @@ class Line:
         *,
         limits: httpx.Timeout = _LIMITS,
         headers: dict[str, str] | None = None,
-    ) -> httpx.Response:
-        response = self.open(url, body, limits=limits, headers=headers)
+    ) -> Answer:
+        reply = self.open(url, body, limits=limits, headers=headers)
         try:
-            self.read(response)
+            return Answer(reply.status, self.read(reply), reply.headers)
         finally:
-            self.leave(response)
-        return response
+            self.leave(reply)
 
     def open(
         self,
@@ -46,36 +58,30 @@ class Line:
         *,
         limits: httpx.Timeout = _LIMITS,
         headers: dict[str, str] | None = None,
-    ) -> httpx.Response:
-        request = self.client.build_request(
-            "POST", url, content=body, headers=headers or {}, timeout=limits
-        )
-        if isinstance(self.client, httpx.Client):
-            return self.client.send(request, stream=True, follow_redirects=False)
-        return self.run(self.client.send(request, stream=True, follow_redirects=False))
+    ):
+        return self.run(self.carrier.send(HTTPRequest(url, body, headers or {}), limits))
 
-    def read(self, response: httpx.Response) -> bytes:
-        return response.read() if self._runner is None else self.run(response.aread())
+    def read(self, reply) -> bytes:
+        return self.run(reply.body())
 
-    def leave(self, response: httpx.Response) -> None:
-        response.close() if self._runner is None else self.run(response.aclose())
+    def leave(self, reply) -> None:
+        reply.close() if self._runner is None else self.run(reply.aclose())
 
     def run(self, step):
-        assert self._runner is not None
-        return self._runner.run(step)
+        return step if self._runner is None else self._runner.run(step)
 
     def close(self) -> None:
-        if isinstance(self.client, httpx.Client):
-            self.client.close()
+        if self._runner is None:
+            self.carrier.close()
         else:
-            self.run(self.client.aclose())
+            self.run(self.carrier.aclose())
             self._runner.close()
 
 
 @dataclass(frozen=True)
 class Carrier:
     name: str
-    make: Callable[[ssl.SSLContext, int], httpx.Client | httpx.AsyncClient]
+    make: Callable[[ssl.SSLContext, int], carriers.Carrier | carriers.AsyncCarrier]
     is_async: bool
 
     def __repr__(self) -> str:
@@ -83,7 +89,8 @@ class Carrier:
 
     @contextmanager
     def line(self, tls: ssl.SSLContext | None = None, *, most: int = 100) -> Iterator[Line]:
-        line = Line(self.make(tls or ssl.create_default_context(), most))
+        made = self.make(tls or ssl.create_default_context(), most)
+        line = Line(made, is_async=self.is_async)
         try:
             yield line
         finally:
@@ -91,23 +98,22 @@ class Carrier:
 
 
 DIRECT = [
-    Carrier("ours", lambda tls, most: DirectClient(lambda: tls, most), is_async=False),
-    Carrier("ours-async", lambda tls, most: AsyncDirectClient(lambda: tls, most), is_async=True),
+    Carrier("ours", lambda tls, most: DirectCarrier(lambda: tls, most), is_async=False),
+    Carrier("ours-async", lambda tls, most: AsyncDirectCarrier(lambda: tls, most), is_async=True),
 ]
 
 
-def _limited(most: int) -> httpx.Limits:
-    return httpx.Limits(max_connections=most)
+def _stock(tls: ssl.SSLContext, most: int) -> StockCarrier:
+    return StockCarrier(httpx.Client(verify=tls, limits=httpx.Limits(max_connections=most)))
+
+
+def _astock(tls: ssl.SSLContext, most: int) -> AsyncStockCarrier:
+    limits = httpx.Limits(max_connections=most)
+    return AsyncStockCarrier(httpx.AsyncClient(verify=tls, limits=limits))
 
 
 CARRIERS = [
     *DIRECT,
-    Carrier(
-        "httpx", lambda tls, most: httpx.Client(verify=tls, limits=_limited(most)), is_async=False
-    ),
-    Carrier(
-        "httpx-async",
-        lambda tls, most: httpx.AsyncClient(verify=tls, limits=_limited(most)),
-        is_async=True,
-    ),
+    Carrier("httpx", _stock, is_async=False),
+    Carrier("httpx-async", _astock, is_async=True),
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import h11
 import httpx
@@ -12,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portkey_mistral._transport.http1.framing import Message, ProtocolError, ResponseReader
+from portkey_mistral._transport.http1.pool import address_of, message_for
+from portkey_mistral._wire.http import HTTPRequest
 
 names = st.sampled_from(["x-a", "Content-Type", "Keep-Alive", "Connection", "x-request-id"])
 values = st.sampled_from(["", "close", "keep-alive", "a b", "text/plain; x=1", "timeout=5"])
@@ -21,7 +24,7 @@ bodies = st.binary(max_size=60) | st.sampled_from([b"\r\n\r\n", b"0\r\n\r\n", b"
 @dataclass
 class Read:
     status: int = 0
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     whole: bool = False
     reusable: bool = False
@@ -88,7 +91,7 @@ def read_by_us(parts: list[bytes]) -> Read:
     except ProtocolError:
         read.refused = True
     read.status, read.whole, read.reusable = reader.status, reader.complete, reader.reusable
-    read.headers = tuple((name.lower(), value) for name, value in reader.headers)
+    read.headers = reader.headers
     return read
 
 
@@ -114,13 +117,20 @@ def take_events(peer: h11.Connection, read: Read) -> None:
     while not read.whole:
         match peer.next_event():
             case h11.Response() as response:
-                read.status, read.headers = response.status_code, tuple(response.headers)
+                read.status, read.headers = response.status_code, joined(response.headers)
             case h11.Data(data=data):
                 read.body += bytes(data)
             case h11.EndOfMessage():
                 read.whole = True
             case _:
                 return
+
+
+def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    for name, value in headers:
+        found.setdefault(name.decode(), []).append(value.decode())
+    return {name: ", ".join(values) for name, values in found.items()}
 
 
 @given(split(responses()))
@@ -193,18 +203,40 @@ def test_a_number_without_end_is_no_other_kind_of_error(name: bytes) -> None:
 
 
 def test_the_head_of_a_request() -> None:
-    request = httpx.Request(
-        "POST", "https://a.example/v1/x?y=1", headers={"X-A": "b"}, content=b"c"
+    request = HTTPRequest("https://a.example/v1/x?y=1", b"c", {"x-a": "b"})
+    coding = httpx.Client().headers["accept-encoding"]
+    head = (
+        f"POST /v1/x?y=1 HTTP/1.1\r\nhost: a.example\r\naccept-encoding: {coding}\r\nx-a: b\r\n"
+        "content-length: 1\r\n\r\n"
     )
-    assert bytes(Message(request, b"c")) == (
-        b"POST /v1/x?y=1 HTTP/1.1\r\nHost: a.example\r\nX-A: b\r\nContent-Length: 1\r\n\r\nc"
-    )
+    assert bytes(message_for(request, address_of(request.url))) == head.encode() + b"c"
 
 
-def test_a_refused_header_is_not_shown() -> None:
-    request = httpx.Request(
-        "POST", "https://a.example", headers={"authorization": "Bearer se\ncret"}
-    )
+@pytest.mark.parametrize(
+    "value", ["Bearer se\ncret", "Bearer s\N{LATIN SMALL LETTER E WITH ACUTE}cret"]
+)
+def test_a_refused_header_is_not_shown(value: str) -> None:
     with pytest.raises(httpx.LocalProtocolError, match="authorization") as caught:
-        Message(request, b"")
+        Message("POST", "/", {"authorization": value}, b"")
     assert "cret" not in str(caught.value)
+
+
+def test_headers_are_read_as_httpx_reads_them() -> None:
+    wire = (
+        b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nX-A: one\r\nx-name: caf\xc3\xa9\r\nx-old: caf\xe9\r\n"
+        b"x-a: two\r\n\r\n"
+    )
+    reader = ResponseReader("POST")
+    reader.feed(wire)
+    assert reader.headers == {
+        "content-length": "0",
+        "x-a": "one, two",
+        "x-name": "caf\N{LATIN SMALL LETTER E WITH ACUTE}",
+        "x-old": "caf\N{LATIN SMALL LETTER E WITH ACUTE}",
+    }
+
+
+def test_a_letter_that_only_looks_like_a_k_makes_no_chunks() -> None:
+    reader = ResponseReader("POST")
+    with pytest.raises(ProtocolError):
+        reader.feed("HTTP/1.1 200 OK\r\ntransfer-encoding: chun\u212aed\r\n\r\n".encode())

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from portkey_mistral._transport.permits import Bound, permit
+from portkey_mistral._transport.permits import Bound, Permit
 
 ONE = Bound("forked", 1)
 
@@ -12,9 +12,9 @@ ONE = Bound("forked", 1)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
 @pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
 def test_a_forked_child_owes_no_permit_of_its_parent() -> None:
-    with permit(ONE):
+    with Permit(ONE):
         child = os.fork()
         if child == 0:
-            with permit(ONE):  # for ever, if the parent's were counted here
+            with Permit(ONE):  # for ever, if the parent's were counted here
                 os._exit(0)
         assert os.waitpid(child, 0)[1] == 0

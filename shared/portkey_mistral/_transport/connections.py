@@ -21,9 +21,16 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
-from portkey_mistral._transport.http1.clients import AsyncDirectClient, DirectClient
+from portkey_mistral._transport.carriers import (
+    AsyncCarrier,
+    AsyncStockCarrier,
+    Carrier,
+    StockCarrier,
+)
+from portkey_mistral._transport.http1.blocking import DirectCarrier
+from portkey_mistral._transport.http1.on_loop import AsyncDirectCarrier
 
-__all__ = ["Wiring", "async_client", "sync_client"]
+__all__ = ["Wiring", "async_carrier", "sync_carrier"]
 
 # Of stock httpx, whose cost a call grows with the connections.
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=30.0)
@@ -41,42 +48,42 @@ class Wiring:
 
 @dataclass(slots=True)
 class _LoopPools:
-    clients: dict[object, httpx.AsyncClient] = field(default_factory=dict)
+    carriers: dict[object, AsyncCarrier] = field(default_factory=dict)
     # Held here only so that they live as long as the loop does; see `_closing`.
     closers: list[AsyncGenerator[None]] = field(default_factory=list)
 
 
 _lock = threading.Lock()
-_sync_clients: dict[tuple[object, ...], httpx.Client] = {}
+_sync_carriers: dict[tuple[object, ...], Carrier] = {}
 _loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopPools] = WeakKeyDictionary()
 
 
-def sync_client(wiring: Wiring, scheme: str) -> httpx.Client:
-    """Return the client for sync calls to URLs of this scheme."""
-    if scheme != "sandbox" and wiring.http_client is not None:
-        return wiring.http_client
+def sync_carrier(wiring: Wiring, scheme: str) -> Carrier:
+    """Return what carries sync calls to URLs of this scheme."""
+    if wiring.http_client is not None and scheme != "sandbox":
+        return StockCarrier(wiring.http_client)
     key = (os.getpid(), *_key(wiring, scheme))
-    client = _sync_clients.get(key)
-    if client is None:
+    carrier = _sync_carriers.get(key)
+    if carrier is None:
         with _lock:
-            client = _sync_clients.get(key)
-            if client is None:
-                client = _sync_clients[key] = _new_client(wiring, scheme)
-    return client
+            carrier = _sync_carriers.get(key)
+            if carrier is None:
+                carrier = _sync_carriers[key] = _new_carrier(wiring, scheme)
+    return carrier
 
 
-def async_client(wiring: Wiring, scheme: str) -> httpx.AsyncClient:
-    """Return the client for async calls on the running loop."""
-    if scheme != "sandbox" and wiring.http_async_client is not None:
-        return wiring.http_async_client
+def async_carrier(wiring: Wiring, scheme: str) -> AsyncCarrier:
+    """Return what carries async calls on the running loop."""
+    if wiring.http_async_client is not None and scheme != "sandbox":
+        return AsyncStockCarrier(wiring.http_async_client)
     pools = _pools(asyncio.get_running_loop())
     key = _key(wiring, scheme)
-    client = pools.clients.get(key)
-    if client is None:
-        client = _new_async_client(wiring, scheme)
-        pools.clients[key] = client
-        pools.closers.append(_prime(_closing(client)))
-    return client
+    carrier = pools.carriers.get(key)
+    if carrier is None:
+        carrier = _new_async_carrier(wiring, scheme)
+        pools.carriers[key] = carrier
+        pools.closers.append(_prime(_closing(carrier)))
+    return carrier
 
 
 def _pools(loop: asyncio.AbstractEventLoop) -> _LoopPools:
@@ -96,24 +103,25 @@ def _key(wiring: Wiring, scheme: str) -> tuple[object, ...]:
     return (wiring.proxy, wiring.ssl_context)
 
 
-def _new_client(wiring: Wiring, scheme: str) -> httpx.Client:
+def _new_carrier(wiring: Wiring, scheme: str) -> Carrier:
     if scheme == "sandbox":
         from portkey_mistral.sandbox.transport import SandboxTransport
 
-        return httpx.Client(transport=SandboxTransport(), cookies=_no_cookies())
+        return StockCarrier(httpx.Client(transport=SandboxTransport(), cookies=_no_cookies()))
     if _behind_proxy(wiring):
-        return httpx.Client(**_stock(wiring))
-    return DirectClient(lambda: wiring.ssl_context or _default_ssl_context())
+        return StockCarrier(httpx.Client(**_stock(wiring)))
+    return DirectCarrier(lambda: wiring.ssl_context or _default_ssl_context())
 
 
-def _new_async_client(wiring: Wiring, scheme: str) -> httpx.AsyncClient:
+def _new_async_carrier(wiring: Wiring, scheme: str) -> AsyncCarrier:
     if scheme == "sandbox":
         from portkey_mistral.sandbox.transport import AsyncSandboxTransport
 
-        return httpx.AsyncClient(transport=AsyncSandboxTransport(), cookies=_no_cookies())
+        transport = AsyncSandboxTransport()
+        return AsyncStockCarrier(httpx.AsyncClient(transport=transport, cookies=_no_cookies()))
     if _behind_proxy(wiring):
-        return httpx.AsyncClient(**_stock(wiring))
-    return AsyncDirectClient(lambda: wiring.ssl_context or _default_ssl_context())
+        return AsyncStockCarrier(httpx.AsyncClient(**_stock(wiring)))
+    return AsyncDirectCarrier(lambda: wiring.ssl_context or _default_ssl_context())
 
 
 def _behind_proxy(wiring: Wiring) -> bool:
@@ -143,11 +151,11 @@ def _default_ssl_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-async def _closing(client: httpx.AsyncClient) -> AsyncGenerator[None]:
+async def _closing(carrier: AsyncCarrier) -> AsyncGenerator[None]:
     try:
         yield
     finally:
-        await client.aclose()
+        await carrier.aclose()
 
 
 def _prime(closer: AsyncGenerator[None]) -> AsyncGenerator[None]:
@@ -161,9 +169,9 @@ def _prime(closer: AsyncGenerator[None]) -> AsyncGenerator[None]:
 
 
 def _close_all() -> None:
-    for (pid, *_), client in list(_sync_clients.items()):
+    for (pid, *_), carrier in list(_sync_carriers.items()):
         if pid == os.getpid():
-            client.close()
+            carrier.close()
 
 
 def _renew_lock() -> None:

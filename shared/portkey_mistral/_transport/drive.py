@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import httpx
@@ -12,8 +13,8 @@ from portkey_mistral._engine.outcomes import Attempt
 from portkey_mistral._transport.call import Call, Sending
 from portkey_mistral._transport.journal import Journal, with_info
 from portkey_mistral._transport.judging import Verdict, judge, unreachable
-from portkey_mistral._transport.permits import AsyncPermit, permit
-from portkey_mistral._transport.sending import AsyncResponse, open_response
+from portkey_mistral._transport.permits import AsyncPermit, Permit
+from portkey_mistral._transport.sending import asend, send
 from portkey_mistral._transport.thresholds import Settled, aside, health, prepare, settle, turn
 from portkey_mistral._transport.watchdog import abody_in_time, body_in_time
 
@@ -120,7 +121,7 @@ def _send(call: Call[T], attempt: Attempt) -> Settled[T]:
         return ready
     if (late := await_turn(call, attempt, ready)) is not None:
         return late
-    with permit(call.limits.bound, call.deadline):
+    with Permit(call.limits.bound, call.deadline):
         _check_wanted(call)
         verdict, headers, body = _exchange(call, attempt, ready)
     settled = Settled(attempt, verdict, started, ready, headers)
@@ -156,28 +157,29 @@ class _Whole:
     last_event: float | None = None
 
 
+_WHOLE = _Whole()
+
+
 def _exchange(
     call: Call[T], attempt: Attempt, sending: Sending
-) -> tuple[Verdict[T], httpx.Headers, bytes]:
+) -> tuple[Verdict[T], Mapping[str, str], bytes]:
     try:
-        with open_response(call, attempt, sending) as response:
-            content = body_in_time(response, call, _Whole())
+        with send(call, attempt, sending) as reply:
+            content = body_in_time(reply, call, _WHOLE)
     except FAULTS as fault:
-        return unreachable(call, attempt, fault, sending.request.url), httpx.Headers(), b""
-    verdict = judge(call, sending, response.status_code, response.headers, content)
-    return verdict, response.headers, content
+        return unreachable(call, attempt, fault, sending.request.url), {}, b""
+    return judge(call, sending, reply.status, reply.headers, content), reply.headers, content
 
 
 async def _aexchange(
     call: Call[T], attempt: Attempt, sending: Sending
-) -> tuple[Verdict[T], httpx.Headers, bytes]:
+) -> tuple[Verdict[T], Mapping[str, str], bytes]:
     try:
-        async with AsyncResponse(call, attempt, sending) as response:
-            content = await abody_in_time(response, call, _Whole())
+        async with await asend(call, attempt, sending) as reply:
+            content = await abody_in_time(reply, call, _WHOLE)
     except FAULTS as fault:
-        return unreachable(call, attempt, fault, sending.request.url), httpx.Headers(), b""
-    verdict = judge(call, sending, response.status_code, response.headers, content)
-    return verdict, response.headers, content
+        return unreachable(call, attempt, fault, sending.request.url), {}, b""
+    return judge(call, sending, reply.status, reply.headers, content), reply.headers, content
 
 
 def _conclude(verdict: Verdict[T], journal: Journal) -> T:

@@ -6,14 +6,12 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from portkey_mistral.exceptions import APITimeoutError
 
-__all__ = ["AsyncPermit", "Bound", "permit"]
+__all__ = ["AsyncPermit", "Bound", "Permit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +29,38 @@ _loops: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Bound, asyncio.Bounded
 )
 
 
-@contextmanager
-def permit(bound: Bound | None, deadline: float | None = None) -> Iterator[None]:
-    """Hold a permit while the block runs. `deadline` is monotonic.
+class Permit:
+    """A permit, held while a block runs. `deadline` is monotonic.
 
     Raises:
         APITimeoutError: none came free before the deadline.
     """
-    if bound is None:
-        yield
-        return
-    with _lock:
-        semaphore = _threads.setdefault(bound, threading.BoundedSemaphore(bound.most))
-    if not semaphore.acquire(timeout=_left(deadline)):
-        raise _too_late(bound)
-    try:
-        yield
-    finally:
-        semaphore.release()
+
+    __slots__ = ("_bound", "_deadline", "_semaphore")
+
+    def __init__(self, bound: Bound | None, deadline: float | None = None) -> None:
+        self._bound, self._deadline = bound, deadline
+        self._semaphore: threading.BoundedSemaphore | None = None
+
+    def __enter__(self) -> None:
+        if self._bound is not None:
+            with _lock:
+                semaphore = _threads.setdefault(
+                    self._bound, threading.BoundedSemaphore(self._bound.most)
+                )
+            if not semaphore.acquire(timeout=_left(self._deadline)):
+                raise _too_late(self._bound)
+            self._semaphore = semaphore
+
+    def __exit__(self, *_: object) -> None:
+        if self._semaphore is not None:
+            self._semaphore.release()
 
 
 class AsyncPermit:
-    """The async twin of `permit`. A class for the reason that `sending.AsyncResponse` is one."""
+    """The async twin of `Permit`."""
+
+    __slots__ = ("_bound", "_deadline", "_semaphore")
 
     def __init__(self, bound: Bound | None, deadline: float | None = None) -> None:
         self._bound, self._deadline = bound, deadline

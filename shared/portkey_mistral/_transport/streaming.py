@@ -11,17 +11,15 @@ from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
-
 from portkey_mistral._engine.outcomes import Answered, Attempt, Committed, Interrupted
 from portkey_mistral._transport.call import Call, Sending
+from portkey_mistral._transport.carriers import Head, Reply
 from portkey_mistral._transport.drive import FAULTS, aawait_turn, apause, await_turn, pause
-from portkey_mistral._transport.http1.clients import achunks, chunks
 from portkey_mistral._transport.journal import Journal
 from portkey_mistral._transport.judging import is_success
-from portkey_mistral._transport.permits import AsyncPermit, permit
+from portkey_mistral._transport.permits import AsyncPermit, Permit
 from portkey_mistral._transport.reading import BROKEN, Reading
-from portkey_mistral._transport.sending import AsyncResponse, open_response
+from portkey_mistral._transport.sending import asend, send
 from portkey_mistral._transport.thresholds import Settled, aside, health, prepare, settle
 from portkey_mistral._transport.watchdog import Watchdog, abody_in_time, body_in_time
 from portkey_mistral._wire.assembly import Assembler
@@ -152,7 +150,7 @@ class Stream(_Course, Iterator[Delta]):
             reading.settled = ready
             return
         try:
-            with permit(call.limits.bound, call.deadline):
+            with Permit(call.limits.bound, call.deadline):
                 yield from self._exchange(attempt, ready, reading)
         finally:
             reading.left()
@@ -165,21 +163,21 @@ class Stream(_Course, Iterator[Delta]):
         call = self._call
         reading.sent()
         try:
-            with open_response(call, attempt, sending) as response:
-                if _is_unwanted(response, attempt):
-                    reading.discard(sending, response.status_code, response.headers)
-                elif not _is_stream(response):
-                    body = body_in_time(response, call, reading)
-                    yield reading.whole(sending, response.status_code, response.headers, body)
+            with send(call, attempt, sending) as reply:
+                if _is_unwanted(reply, attempt):
+                    reading.discard(sending, reply.status, reply.headers)
+                elif not _is_stream(reply):
+                    body = body_in_time(reply, call, reading)
+                    yield reading.whole(sending, reply.status, reply.headers, body)
                 else:
-                    reading.opened(sending, response.status_code, response.headers)
-                    yield from self._read(response, reading)
+                    reading.opened(sending, reply.status, reply.headers)
+                    yield from self._read(reply, reading)
         except (*FAULTS, *BROKEN) as fault:
             yield reading.broke(fault, sending)
 
-    def _read(self, response: httpx.Response, reading: Reading) -> Iterator[list[Delta]]:
-        with Watchdog(response, self._call, reading) as watchdog:
-            for data in watchdog.watched(chunks(response)):
+    def _read(self, reply: Reply, reading: Reading) -> Iterator[list[Delta]]:
+        with Watchdog(reply, self._call, reading) as watchdog:
+            for data in watchdog.watched(reply.chunks()):
                 yield reading.feed(data)
                 reading.check()
         yield reading.end()
@@ -285,18 +283,18 @@ class _AsyncTake:
 
     async def _open(self, sending: Sending) -> list[Delta]:
         self._reading.sent()
-        opening = AsyncResponse(self._call, self._attempt, sending)
-        response = await self._held.enter_async_context(opening)
-        if _is_unwanted(response, self._attempt):
-            self._reading.discard(sending, response.status_code, response.headers)
+        reply = await asend(self._call, self._attempt, sending)
+        await self._held.enter_async_context(reply)
+        if _is_unwanted(reply, self._attempt):
+            self._reading.discard(sending, reply.status, reply.headers)
             return []
-        if not _is_stream(response):
-            body = await abody_in_time(response, self._call, self._reading)
-            return self._reading.whole(sending, response.status_code, response.headers, body)
-        self._reading.opened(sending, response.status_code, response.headers)
-        self._chunks = achunks(response)
+        if not _is_stream(reply):
+            body = await abody_in_time(reply, self._call, self._reading)
+            return self._reading.whole(sending, reply.status, reply.headers, body)
+        self._reading.opened(sending, reply.status, reply.headers)
+        self._chunks = reply.chunks()
         self._held.push_async_callback(_end, self._chunks)
-        self._watchdog = Watchdog(response, self._call, self._reading)
+        self._watchdog = Watchdog(reply, self._call, self._reading)
         return []
 
 
@@ -307,12 +305,12 @@ async def _end(chunks: AsyncIterator[bytes]) -> None:
             await chunks.aclose()
 
 
-def _is_unwanted(response: httpx.Response, attempt: Attempt) -> bool:
+def _is_unwanted(reply: Head, attempt: Attempt) -> bool:
     """Whether a good answer is thrown away by the config, so that nothing of it may reach the caller."""
-    return is_success(response.status_code) and response.status_code in attempt.unwanted
+    return is_success(reply.status) and reply.status in attempt.unwanted
 
 
-def _is_stream(response: httpx.Response) -> bool:
+def _is_stream(reply: Head) -> bool:
     """Whether events follow; an error, or a server that does not stream, sends one body."""
-    kind = response.headers.get("content-type", "text/event-stream")
-    return is_success(response.status_code) and kind.startswith("text/event-stream")
+    kind = reply.headers.get("content-type", "text/event-stream")
+    return is_success(reply.status) and kind.startswith("text/event-stream")

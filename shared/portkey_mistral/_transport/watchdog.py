@@ -18,7 +18,7 @@ from typing import Any, Protocol, Self
 import httpx
 
 from portkey_mistral._transport.call import Call
-from portkey_mistral._transport.http1.clients import abody, achunks, body, chunks
+from portkey_mistral._transport.carriers import AsyncReply, Head, Reply
 from portkey_mistral._transport.judging import StalledError
 
 __all__ = ["Progress", "Watchdog", "abody_in_time", "body_in_time"]
@@ -35,7 +35,7 @@ class Progress(Protocol):
     last_event: float | None
 
 
-def body_in_time(response: httpx.Response, call: Call[Any], reading: Progress) -> bytes:
+def body_in_time(reply: Reply, call: Call[Any], reading: Progress) -> bytes:
     """Read a whole body.
 
     Raises:
@@ -43,21 +43,21 @@ def body_in_time(response: httpx.Response, call: Call[Any], reading: Progress) -
     """
     if not _has_limits(call):
         try:
-            return body(response)
+            return reply.body()
         except httpx.ReadTimeout as fault:
             raise _silent(call) from fault
-    with Watchdog(response, call, reading) as watchdog:
-        return b"".join(watchdog.watched(chunks(response)))
+    with Watchdog(reply, call, reading) as watchdog:
+        return b"".join(watchdog.watched(reply.chunks()))
 
 
-async def abody_in_time(response: httpx.Response, call: Call[Any], reading: Progress) -> bytes:
+async def abody_in_time(reply: AsyncReply, call: Call[Any], reading: Progress) -> bytes:
     """The async twin of `body_in_time`."""
     if not _has_limits(call):
         try:
-            return await abody(response)
+            return await reply.body()
         except httpx.ReadTimeout as fault:
             raise _silent(call) from fault
-    watchdog, came = Watchdog(response, call, reading), achunks(response)
+    watchdog, came = Watchdog(reply, call, reading), reply.chunks()
     parts: list[bytes] = []
     while (data := await watchdog.anext(came)) is not None:
         parts.append(data)
@@ -65,10 +65,10 @@ async def abody_in_time(response: httpx.Response, call: Call[Any], reading: Prog
 
 
 class Watchdog:
-    """Watches the body of one response."""
+    """Watches the body of one reply."""
 
-    def __init__(self, response: httpx.Response, call: Call[Any], reading: Progress) -> None:
-        self._response, self._call, self._reading = response, call, reading
+    def __init__(self, reply: Head, call: Call[Any], reading: Progress) -> None:
+        self._reply, self._call, self._reading = reply, call, reading
         self._limits, self._needed = call.limits, _has_limits(call)
         self._deadline: float | None = None
         self._reason = ""
@@ -97,7 +97,7 @@ class Watchdog:
         if not self._needed:
             yield from self._in_general_limit(pieces)
             return
-        if (connection := self._socket()) is not None:
+        if (connection := self._reply.socket) is not None:
             threading.Thread(target=self._guard, args=(connection,), daemon=True).start()
         while True:
             self._deadline = self._next_deadline()
@@ -162,16 +162,11 @@ class Watchdog:
         return None if self._deadline is None else max(self._deadline - time.monotonic(), 0.0)
 
     def _tell_transport(self) -> None:
-        """Let a transport that looks the limit up at every read (the sandbox's does) see it."""
+        """Let a transport that looks the limit up at every read (ours do) see it."""
         left = self._left()
         general = self._limits.timeout.read
         limits = [limit for limit in (left, general) if limit is not None]
-        self._response.request.extensions["timeout"]["read"] = min(limits, default=None)
-
-    def _socket(self) -> socket.socket | None:
-        stream = self._response.extensions.get("network_stream")
-        found = stream.get_extra_info("socket") if stream is not None else None
-        return found if isinstance(found, socket.socket) else None
+        self._reply.read_limit = min(limits, default=None)
 
     def _guard(self, connection: socket.socket) -> None:
         # A limit that begins to hold during a nap is never over before the nap is.

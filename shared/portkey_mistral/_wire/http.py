@@ -17,3 +17,7 @@ class HTTPRequest:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # a key is among them
     method: str = "POST"
     lost: tuple[str, ...] = ()
+
+    @property
+    def scheme(self) -> str:
+        return self.url.partition(":")[0]

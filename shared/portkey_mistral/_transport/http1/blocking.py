@@ -1,4 +1,4 @@
-"""The sync transport: HTTP/1.1 over the sockets of the standard library."""
+"""The sync carrier: HTTP/1.1 over the sockets of the standard library."""
 
 from __future__ import annotations
 
@@ -8,30 +8,33 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Self
 
 import httpx
 
 from portkey_mistral._transport.http1.framing import Message, ProtocolError, ResponseReader
 from portkey_mistral._transport.http1.pool import (
-    HEAD_UNTIL,
-    ORIGIN,
+    MOST_CONNECTIONS,
     IdleConnections,
     Origin,
+    address_of,
     is_readable,
-    origin_of,
-    response_of,
+    message_for,
     was_stale,
 )
+from portkey_mistral._wire.http import HTTPRequest
 
-__all__ = ["Exchange", "SocketTransport"]
+__all__ = ["DirectCarrier", "Exchange"]
 
 _AT_ONCE = 64 * 1024
 
 
-class SocketTransport(httpx.BaseTransport):
+class DirectCarrier:
     """Keeps a pool of connections. Straight to the server: proxies are stock httpx's."""
 
-    def __init__(self, ssl_context: Callable[[], ssl.SSLContext], most: int) -> None:
+    def __init__(
+        self, ssl_context: Callable[[], ssl.SSLContext], most: int = MOST_CONNECTIONS
+    ) -> None:
         self._ssl_context = ssl_context
         self._idle: IdleConnections[_Connection] = IdleConnections()
         # Of a stream that was forgotten, the garbage collector must not take the socket before the generator
@@ -39,53 +42,55 @@ class SocketTransport(httpx.BaseTransport):
         self._busy: set[_Connection] = set()
         self._permits = threading.BoundedSemaphore(most)
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        origin = request.extensions.get(ORIGIN) or origin_of(request.url)
-        message = Message(request, request.read())
-        limits = request.extensions.get("timeout", {})
-        until = request.extensions.get(HEAD_UNTIL)
-        if not self._permits.acquire(timeout=_shorter(limits.get("pool"), until)):
-            raise httpx.PoolTimeout("Too many requests are in flight.", request=request)
+    def send(
+        self, request: HTTPRequest, limits: httpx.Timeout, head_until: float | None = None
+    ) -> Exchange:
+        """Send a request and read the head of its answer, before a moment if one is given (monotonic)."""
+        address = address_of(request.url)
+        message = message_for(request, address)
+        if not self._permits.acquire(timeout=_shorter(limits.pool, head_until)):
+            raise httpx.PoolTimeout("Too many requests are in flight.")
         try:
-            exchange = self._exchange(origin, request, message, limits)
+            exchange = self._exchange(address.origin, request.method, message, limits, head_until)
         except BaseException:
             self._permits.release()
             raise
         self._busy.add(exchange.connection)
-        return response_of(exchange.reader, exchange, exchange.connection)
+        return exchange
 
     def _exchange(
         self,
         origin: Origin,
-        request: httpx.Request,
+        method: str,
         message: Message,
-        limits: dict[str, float | None],
+        limits: httpx.Timeout,
+        head_until: float | None,
     ) -> Exchange:
         """Send a request and read the head of its answer, once more if a kept connection was dead."""
         if (kept := self._idle.take(origin)) is not None:
             connection, rested = kept
             started = time.monotonic()
-            exchange = Exchange(self, origin, connection, request)
+            exchange = Exchange(self, origin, connection, method)
             try:
-                exchange.begin(message)
+                exchange.begin(message, limits, head_until)
             except httpx.TransportError as fault:
                 took = time.monotonic() - started
                 if not was_stale(fault, rested=rested, took=took, heard=exchange.heard):
                     raise
             else:
                 return exchange
-        until = request.extensions.get(HEAD_UNTIL)
-        connection = _connect(origin, self._ssl_context, _shorter(limits.get("connect"), until))
-        exchange = Exchange(self, origin, connection, request)
-        exchange.begin(message)
+        connection = _connect(origin, self._ssl_context, _shorter(limits.connect, head_until))
+        exchange = Exchange(self, origin, connection, method)
+        exchange.begin(message, limits, head_until)
         return exchange
 
     def give_back(self, exchange: Exchange) -> None:
         """End an exchange: keep its connection, or close it where the answer was not read to its end."""
         self._permits.release()
         self._busy.discard(exchange.connection)
-        if exchange.reader.complete and exchange.reader.reusable:
-            self._idle.put(exchange.origin, exchange.connection, exchange.reader.seconds_to_keep)
+        reader = exchange.reader
+        if reader.complete and reader.reusable:
+            self._idle.put(exchange.origin, exchange.connection, reader.seconds_to_keep)
         else:
             exchange.connection.close()
 
@@ -95,59 +100,92 @@ class SocketTransport(httpx.BaseTransport):
             connection.close()
 
 
-class Exchange(httpx.SyncByteStream):
-    """One request and its answer on one connection; as a stream, the body of the answer."""
+class Exchange:
+    """One request and its answer on one connection: a reply whose body is still to be read.
+
+    `read_limit` holds for each read of the body, in seconds, and may be changed between two.
+    """
+
+    __slots__ = ("_body", "_over", "_pool", "connection", "heard", "origin", "read_limit", "reader")
 
     def __init__(
-        self, pool: SocketTransport, origin: Origin, connection: _Connection, request: httpx.Request
+        self, pool: DirectCarrier, origin: Origin, connection: _Connection, method: str
     ) -> None:
         self.origin, self.connection = origin, connection
-        self.reader = ResponseReader(request.method)
+        self.reader = ResponseReader(method)
         self.heard = False
+        self.read_limit: float | None = None
         self._pool = pool
-        self._limits: dict[str, float | None] = request.extensions.get("timeout", {})
-        self._head_until: float | None = request.extensions.get(HEAD_UNTIL)
         self._body = b""
         self._over = False
 
-    def begin(self, message: Message) -> None:
+    def begin(self, message: Message, limits: httpx.Timeout, head_until: float | None) -> None:
         """Send, and read until the head of the answer is there."""
+        connection = self.connection
         try:
-            with suppress(
-                httpx.WriteError
-            ):  # it may have been refused half-way, and the answer says why
-                self.connection.send(message, self._limit("write"))
+            connection.send(message, _shorter(limits.write, head_until))
             while not self.reader.status:
-                self._body = self._read()
-            self._head_until = None
+                self._body = self._read(_shorter(limits.read, head_until))
         except BaseException:
-            self.connection.close()
+            connection.close()
             raise
+        self.read_limit = limits.read
 
-    def __iter__(self) -> Iterator[bytes]:
+    @property
+    def status(self) -> int:
+        return self.reader.status
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return self.reader.headers
+
+    @property
+    def socket(self) -> socket.socket:
+        return self.connection.socket
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def body(self) -> bytes:
+        """Read all of the body."""
+        if self.reader.complete and not self._is_encoded():
+            self.close()
+            return self._body
+        return b"".join(self.chunks())
+
+    def chunks(self) -> Iterator[bytes]:
+        """Read the body as it comes."""
+        if self._is_encoded():
+            coding = {"content-encoding": self.headers["content-encoding"]}
+            return httpx.Response(200, headers=coding, stream=_Stream(self._raw())).iter_bytes()
+        return self._raw()
+
+    def _raw(self) -> Iterator[bytes]:
         try:
             if self._body:
                 yield self._body
             while not self.reader.complete:
-                if data := self._read():
+                if data := self._read(self.read_limit):
                     yield data
         finally:
             self.close()
+
+    def _is_encoded(self) -> bool:
+        return "content-encoding" in self.reader.headers
 
     def close(self) -> None:
         if not self._over:
             self._over = True
             self._pool.give_back(self)
 
-    def _limit(self, name: str) -> float | None:
-        return _shorter(self._limits.get(name), self._head_until)
-
-    def _read(self) -> bytes:
-        # The limit is looked up anew: it is another one once the headers are there.
-        data = self.connection.receive(self._limit("read"))
-        self.heard = self.heard or bool(data)
+    def _read(self, limit: float | None) -> bytes:
+        data = self.connection.receive(limit)
         try:
             if data:
+                self.heard = True
                 return self.reader.feed(data)
             self.reader.end()
         except ProtocolError as fault:
@@ -155,29 +193,44 @@ class Exchange(httpx.SyncByteStream):
         return b""
 
 
+class _Stream(httpx.SyncByteStream):
+    """Bytes in the form from which httpx takes the coding off."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+
 class _Connection:
     """A connected socket, with its faults in httpx's words."""
 
+    __slots__ = ("_is_readable", "_limit", "socket")
+
     def __init__(self, connected: socket.socket) -> None:
-        self._socket = connected
+        self.socket = connected
         self._limit = connected.gettimeout()
+        self._is_readable = is_readable(connected)
 
     def send(self, message: Message, seconds: float | None) -> None:
         try:
-            self._set_limit(seconds)
+            if seconds != self._limit:
+                self._set_limit(seconds)
             for part in message.parts():
                 unsent = part
                 while unsent:
-                    unsent = unsent[self._socket.send(unsent) :]
+                    unsent = unsent[self.socket.send(unsent) :]
         except TimeoutError as fault:
             raise httpx.WriteTimeout(str(fault)) from fault
-        except OSError as fault:
-            raise httpx.WriteError(str(fault)) from fault
+        except OSError:
+            return  # it may have been refused half-way; what is read next tells why
 
     def receive(self, seconds: float | None) -> bytes:
         try:
-            self._set_limit(seconds)
-            return self._socket.recv(_AT_ONCE)
+            if seconds != self._limit:
+                self._set_limit(seconds)
+            return self.socket.recv(_AT_ONCE)
         except TimeoutError as fault:
             raise httpx.ReadTimeout(str(fault)) from fault
         except OSError as fault:
@@ -185,21 +238,16 @@ class _Connection:
 
     def is_fit(self) -> bool:
         # Between two requests a server has nothing to say but goodbye.
-        return not is_readable(self._socket)
+        return not self._is_readable()
 
     def close(self) -> None:
         with suppress(OSError):
-            self._socket.close()
-
-    def get_extra_info(self, info: str) -> socket.socket | None:
-        """Give the socket, as httpcore's network streams do."""
-        return self._socket if info == "socket" else None
+            self.socket.close()
 
     def _set_limit(self, seconds: float | None) -> None:
-        if seconds != self._limit:  # a system call each time
-            # Zero would not mean "no time left" to a socket, but "do not wait at all".
-            self._socket.settimeout(None if seconds is None else max(seconds, 0.001))
-            self._limit = seconds
+        # Zero would not mean "no time left" to a socket, but "do not wait at all".
+        self.socket.settimeout(None if seconds is None else max(seconds, 0.001))
+        self._limit = seconds
 
 
 def _shorter(seconds: float | None, until: float | None) -> float | None:

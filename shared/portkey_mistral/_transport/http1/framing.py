@@ -7,14 +7,12 @@ framing it announced is a fault, never a guess.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 import httpx
 
-__all__ = ["Headers", "Message", "ProtocolError", "ResponseReader"]
-
-Headers = list[tuple[bytes, bytes]]
+__all__ = ["Message", "ProtocolError", "ResponseReader"]
 
 _MOST_HEAD_BYTES = 100 * 1024
 _MOST_LINE_BYTES = 8 * 1024
@@ -22,13 +20,13 @@ _AT_ONCE = 64 * 1024
 
 _KEEP_SECONDS = 30.0
 _MOST_DIGITS = 18
-_FRAMING = frozenset({b"transfer-encoding", b"content-length", b"connection", b"keep-alive"})
 
-_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-# No control characters, and no space at either end: what a server would read differently than we wrote it.
-_VALUE = re.compile(rb"(?:[^\x00-\x20\x7f](?:[^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x20\x7f])?)?")
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# ASCII without control characters, and no space at either end: what a server would read differently than we
+# wrote it.
+_VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n]*)?")
-_HEADER = re.compile(rb"(%s):[ \t]*([^\x00\r\n\v\f]*?)[ \t]*" % _TOKEN.pattern)
+_HEADER = re.compile(rb"(%s):[ \t]*([^\x00\r\n\v\f]*?)[ \t]*" % _TOKEN.pattern.encode())
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _FIRST_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
 # The line break after a chunk is read with the line of the next.
@@ -48,16 +46,12 @@ class Message:
 
     __slots__ = ("_body", "_head")
 
-    def __init__(self, request: httpx.Request, body: bytes) -> None:
-        illegal = next(
-            (name for name, value in request.headers.raw if not _line(name, value)), None
-        )
-        if illegal is not None:
-            raise httpx.LocalProtocolError(
-                f"Illegal header value for {illegal.decode('latin-1')!r}"
-            )
-        first = b"%s %s HTTP/1.1\r\n" % (request.method.encode("ascii"), request.url.raw_path)
-        self._head = first + b"".join([_line(*header) for header in request.headers.raw]) + b"\r\n"
+    def __init__(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> None:
+        lines = [_line(name, headers[name]) for name in headers]
+        if "" in lines:
+            refused = list(headers)[lines.index("")]
+            raise httpx.LocalProtocolError(f"Illegal header value for {refused!r}")
+        self._head = f"{method} {target} HTTP/1.1\r\n{''.join(lines)}\r\n".encode("latin-1")
         self._body = body
 
     def __bytes__(self) -> bytes:
@@ -71,15 +65,18 @@ class Message:
 
 
 @lru_cache(maxsize=512)  # most are the same in every request
-def _line(name: bytes, value: bytes) -> bytes:
+def _line(name: str, value: str) -> str:
     """Write a header; nothing for one that a server would read differently than it was meant."""
     if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
-        return b""
-    return name + b": " + value + b"\r\n"
+        return ""
+    return f"{name}: {value}\r\n"
 
 
 class ResponseReader:
-    """Reads one response from its bytes, split anywhere. `status` is 0 until the head is there."""
+    """Reads one response from its bytes, split anywhere. `status` is 0 until the head is there.
+
+    Names of `headers` are in lower case; what came several times is joined with commas.
+    """
 
     __slots__ = (
         "_buffer",
@@ -97,7 +94,7 @@ class ResponseReader:
 
     def __init__(self, method: str) -> None:
         self.status = 0
-        self.headers: Headers = []
+        self.headers: dict[str, str] = {}
         self.complete = False
         self.reusable = False
         """Whether the connection can carry another request, once this response is complete."""
@@ -162,23 +159,24 @@ class ResponseReader:
 
     def _frame(self, *, keeps_open: bool) -> None:
         """Decide how the body ends (RFC 9112, 6.3)."""
-        said = _framing_headers(self.headers)
-        encodings = said.get(b"transfer-encoding")
-        lengths = {*said.get(b"content-length", ())}
-        self.reusable = keeps_open and b"close" not in said.get(b"connection", ())
-        self.seconds_to_keep = _seconds_to_keep(said.get(b"keep-alive", ()))
+        headers = self.headers
+        encodings, lengths = (
+            _listed(headers, "transfer-encoding"),
+            _listed(headers, "content-length"),
+        )
+        if encodings and [coding for coding in encodings if coding] != [b"chunked"]:
+            raise ProtocolError("The answer has a transfer encoding other than chunked.")
+        if lengths and (len({*lengths}) > 1 or not _is_number(lengths[0])):
+            raise ProtocolError("The answer has several lengths, or one that is no number.")
+        self.reusable = keeps_open and b"close" not in _listed(headers, "connection")
+        self.seconds_to_keep = _seconds_to_keep(_listed(headers, "keep-alive"))
         if self._method == "HEAD" or self.status in (204, 304):
             self.complete = True
         elif encodings:
-            if [coding for coding in encodings if coding] != [b"chunked"]:
-                raise ProtocolError("The answer has a transfer encoding other than chunked.")
             self._chunked = True
             self.reusable = self.reusable and not lengths
         elif lengths:
-            length = lengths.pop()
-            if lengths or not length.isdigit() or len(length) > _MOST_DIGITS:
-                raise ProtocolError("The answer has several lengths, or one that is no number.")
-            self._left = int(length)
+            self._left = int(lengths[0])
             self.complete = self._left == 0
         else:
             self._left, self.reusable = None, False
@@ -243,32 +241,48 @@ class ResponseReader:
         return b""
 
 
-def _framing_headers(headers: Headers) -> dict[bytes, list[bytes]]:
-    """Return what the headers say that decide how a response is read, each value in small letters."""
-    said: dict[bytes, list[bytes]] = {}
-    for name, value in headers:
-        if (known := name.lower()) in _FRAMING:
-            said.setdefault(known, []).extend(x.strip(b" \t").lower() for x in value.split(b","))
-    return said
+def _listed(headers: Mapping[str, str], name: str) -> list[bytes]:
+    """Return the members of a header that is a list, in small letters."""
+    if (value := headers.get(name)) is None:
+        return []
+    # As bytes, for text knows capitals of "k" that are none in HTTP.
+    return [member.strip(b" \t") for member in value.encode().lower().split(b",")]
 
 
 def _seconds_to_keep(keep_alive: Iterable[bytes]) -> float:
     """Return how long a connection may wait: as the server says, a second less for the way."""
     for part in keep_alive:
         key, _, seconds = part.partition(b"=")
-        if key == b"timeout" and seconds.isdigit() and len(seconds) <= _MOST_DIGITS:
+        if key == b"timeout" and _is_number(seconds):
             return min(_KEEP_SECONDS, int(seconds) - 1.0)
     return _KEEP_SECONDS
 
 
-def _headers(lines: Iterable[bytes]) -> Headers:
-    headers: Headers = []
+def _is_number(text: bytes) -> bool:
+    return text.isdigit() and len(text) <= _MOST_DIGITS
+
+
+def _headers(lines: Iterable[bytes]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    name = ""
     for line in lines:
-        if line[:1] in (b" ", b"\t") and headers:  # a folded value, which RFC 9112 lets us unfold
-            name, value = headers[-1]
-            headers[-1] = (name, value + b" " + line.strip(b" \t"))
+        if line[:1] in (b" ", b"\t") and name:  # a folded value, which RFC 9112 lets us unfold
+            headers[name] += " " + _text(line.strip(b" \t"))
             continue
-        if (header := _HEADER.fullmatch(line)) is None:
-            raise ProtocolError("The answer has a header that is none.")
-        headers.append((header[1], header[2]))
+        name, value = _header(line)
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
+
+
+@lru_cache(maxsize=512)  # most are the same in every answer
+def _header(line: bytes) -> tuple[str, str]:
+    if (header := _HEADER.fullmatch(line)) is None:
+        raise ProtocolError("The answer has a header that is none.")
+    return header[1].decode("ascii").lower(), _text(header[2])
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")

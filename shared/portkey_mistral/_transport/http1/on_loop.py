@@ -1,90 +1,97 @@
-"""The async transport: HTTP/1.1 over asyncio's transports, one pool an event loop."""
+"""The async carrier: HTTP/1.1 over asyncio's transports, one pool an event loop."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import httpx
 
 from portkey_mistral._transport.http1.dialling import dial
 from portkey_mistral._transport.http1.framing import Message, ProtocolError, ResponseReader
 from portkey_mistral._transport.http1.pool import (
-    ORIGIN,
+    MOST_CONNECTIONS,
     IdleConnections,
     Origin,
+    address_of,
     is_readable,
-    origin_of,
-    response_of,
+    message_for,
     was_stale,
 )
+from portkey_mistral._wire.http import HTTPRequest
 
-__all__ = ["AsyncExchange", "AsyncSocketTransport"]
+__all__ = ["AsyncDirectCarrier", "AsyncExchange"]
 
 # A reader that is slower than the server stops it here.
 _MOST_UNREAD_BYTES = 256 * 1024
 
 
-class AsyncSocketTransport(httpx.AsyncBaseTransport):
-    """The async twin of `SocketTransport`."""
+class AsyncDirectCarrier:
+    """The async twin of `DirectCarrier`."""
 
-    def __init__(self, ssl_context: Callable[[], ssl.SSLContext], most: int) -> None:
+    def __init__(
+        self, ssl_context: Callable[[], ssl.SSLContext], most: int = MOST_CONNECTIONS
+    ) -> None:
         self._ssl_context = ssl_context
         self._idle: IdleConnections[_Connection] = IdleConnections()
         self._busy: set[_Connection] = set()
         self._permits = asyncio.Semaphore(most)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        origin = request.extensions.get(ORIGIN) or origin_of(request.url)
-        message = Message(request, await request.aread())
-        limits = request.extensions.get("timeout", {})
+    async def send(self, request: HTTPRequest, limits: httpx.Timeout) -> AsyncExchange:
+        """Send a request and read the head of its answer."""
+        address = address_of(request.url)
+        message = message_for(request, address)
+        await self._permit(limits.pool)
         try:
-            async with asyncio.timeout(limits.get("pool") if self._permits.locked() else None):
-                await self._permits.acquire()
-        except TimeoutError as fault:
-            raise httpx.PoolTimeout("Too many requests are in flight.", request=request) from fault
-        try:
-            exchange = await self._exchange(origin, request, message, limits)
+            exchange = await self._exchange(address.origin, request.method, message, limits)
         except BaseException:
             self._permits.release()
             raise
         self._busy.add(exchange.connection)
-        return response_of(exchange.reader, exchange, exchange.connection)
+        return exchange
+
+    async def _permit(self, seconds: float | None) -> None:
+        if not self._permits.locked():
+            await self._permits.acquire()  # does not wait
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._permits.acquire()
+        except TimeoutError as fault:
+            raise httpx.PoolTimeout("Too many requests are in flight.") from fault
 
     async def _exchange(
-        self,
-        origin: Origin,
-        request: httpx.Request,
-        message: Message,
-        limits: dict[str, float | None],
+        self, origin: Origin, method: str, message: Message, limits: httpx.Timeout
     ) -> AsyncExchange:
         """Send a request and read the head of its answer, once more if a kept connection was dead."""
         if (kept := self._idle.take(origin)) is not None:
             connection, rested = kept
             started = time.monotonic()
-            exchange = AsyncExchange(self, origin, connection, request)
+            exchange = AsyncExchange(self, origin, connection, method)
             try:
-                await exchange.begin(message)
+                await exchange.begin(message, limits)
             except httpx.TransportError as fault:
                 took = time.monotonic() - started
                 if not was_stale(fault, rested=rested, took=took, heard=exchange.heard):
                     raise
             else:
                 return exchange
-        connection = await _connect(origin, self._ssl_context, limits.get("connect"))
-        exchange = AsyncExchange(self, origin, connection, request)
-        await exchange.begin(message)
+        connection = await _connect(origin, self._ssl_context, limits.connect)
+        exchange = AsyncExchange(self, origin, connection, method)
+        await exchange.begin(message, limits)
         return exchange
 
     def give_back(self, exchange: AsyncExchange) -> None:
         """End an exchange: keep its connection, or close it where the answer was not read to its end."""
         self._permits.release()
         self._busy.discard(exchange.connection)
-        if exchange.reader.complete and exchange.reader.reusable:
-            self._idle.put(exchange.origin, exchange.connection, exchange.reader.seconds_to_keep)
+        reader = exchange.reader
+        if reader.complete and reader.reusable:
+            self._idle.put(exchange.origin, exchange.connection, reader.seconds_to_keep)
         else:
             exchange.connection.close()
 
@@ -94,42 +101,71 @@ class AsyncSocketTransport(httpx.AsyncBaseTransport):
             connection.close()
 
 
-class AsyncExchange(httpx.AsyncByteStream):
-    """The async twin of the sync one. An iterator itself, for the reason that `sending.AsyncResponse` is one."""
+class AsyncExchange:
+    """The async twin of the sync one.
+
+    An iterator itself, not a generator: at the end of a loop asyncio closes all async generators at once, and
+    one that is being closed by another would complain.
+    """
+
+    __slots__ = ("_body", "_over", "_pool", "connection", "heard", "origin", "read_limit", "reader")
 
     def __init__(
-        self,
-        pool: AsyncSocketTransport,
-        origin: Origin,
-        connection: _Connection,
-        request: httpx.Request,
+        self, pool: AsyncDirectCarrier, origin: Origin, connection: _Connection, method: str
     ) -> None:
         self.origin, self.connection = origin, connection
-        self.reader = ResponseReader(request.method)
+        self.reader = ResponseReader(method)
         self.heard = False
+        self.read_limit: float | None = None
         self._pool = pool
-        self._limits: dict[str, float | None] = request.extensions.get("timeout", {})
         self._body = b""
         self._over = False
 
-    async def begin(self, message: Message) -> None:
+    async def begin(self, message: Message, limits: httpx.Timeout) -> None:
         """Send, and read until the head of the answer is there."""
         try:
-            await self.connection.send(message, self._limits.get("write"))
+            await self.connection.send(message, limits.write)
             while not self.reader.status:
-                self._body = await self._read()
+                self._body = await self._read(limits.read)
         except BaseException:
             self.connection.close()
             raise
+        self.read_limit = limits.read
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
+    @property
+    def status(self) -> int:
+        return self.reader.status
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return self.reader.headers
+
+    @property
+    def socket(self) -> socket.socket | None:
+        return self.connection.socket
+
+    async def body(self) -> bytes:
+        """Read all of the body."""
+        if self.reader.complete and not self._is_encoded():
+            await self.aclose()
+            return self._body
+        return b"".join([data async for data in self.chunks()])
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Read the body as it comes."""
+        if self._is_encoded():
+            coding = {"content-encoding": self.headers["content-encoding"]}
+            return httpx.Response(200, headers=coding, stream=_Stream(self)).aiter_bytes()
+        return self
+
+    def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
         data, self._body = self._body, b""
         try:
             while not (data or self.reader.complete):
-                data = await self._read()
+                data = await self._read(self.read_limit)
         except BaseException:
             await self.aclose()
             raise
@@ -138,16 +174,25 @@ class AsyncExchange(httpx.AsyncByteStream):
         await self.aclose()
         raise StopAsyncIteration
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def _is_encoded(self) -> bool:
+        return "content-encoding" in self.reader.headers
+
     async def aclose(self) -> None:
         if not self._over:
             self._over = True
             self._pool.give_back(self)
 
-    async def _read(self) -> bytes:
-        data = await self.connection.receive(self._limits.get("read"))
-        self.heard = self.heard or bool(data)
+    async def _read(self, limit: float | None) -> bytes:
+        data = await self.connection.receive(limit)
         try:
             if data:
+                self.heard = True
                 return self.reader.feed(data)
             self.reader.end()
         except ProtocolError as fault:
@@ -155,12 +200,24 @@ class AsyncExchange(httpx.AsyncByteStream):
         return b""
 
 
+class _Stream(httpx.AsyncByteStream):
+    """Bytes in the form from which httpx takes the coding off."""
+
+    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._pieces
+
+
 class _Connection(asyncio.Protocol):
     """A connected transport: what came in, and who waits for it. Its faults are in httpx's words."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self.socket: socket.socket | None = None
         self._transport: asyncio.Transport | None = None
+        self._is_readable: Callable[[], bool] = lambda: False
         self._came: list[bytes] = []
         self._unread = 0
         self._ended = False
@@ -172,6 +229,8 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self.socket = transport.get_extra_info("socket")
+        self._is_readable = is_readable(self.socket)
 
     def data_received(self, data: bytes) -> None:
         self._came.append(data)
@@ -225,15 +284,11 @@ class _Connection(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing() or self._ended or self._came:
             return False
         # The loop may not have come to tell us yet.
-        return not is_readable(self._transport.get_extra_info("socket"))
+        return not self._is_readable()
 
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
-
-    def get_extra_info(self, info: str) -> Any:
-        """Tell what asyncio knows of the connection, as httpcore's network streams do."""
-        return None if self._transport is None else self._transport.get_extra_info(info)
 
     def _taken(self) -> bytes:
         data = self._came[0] if len(self._came) == 1 else b"".join(self._came)

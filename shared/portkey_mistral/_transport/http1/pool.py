@@ -1,4 +1,4 @@
-"""Connections between two requests."""
+"""Where connections lead, and what becomes of them between two requests."""
 
 from __future__ import annotations
 
@@ -6,34 +6,31 @@ import select
 import socket
 import threading
 import time
+from base64 import b64encode
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import httpx
 
-from portkey_mistral._transport.http1.framing import ResponseReader
+from portkey_mistral._transport.http1.framing import Message
+from portkey_mistral._wire.http import HTTPRequest
 
 __all__ = [
-    "HEAD_UNTIL",
     "MOST_CONNECTIONS",
-    "ORIGIN",
+    "Address",
     "Connection",
     "IdleConnections",
     "Origin",
+    "address_of",
     "is_readable",
-    "origin_of",
-    "response_of",
+    "message_for",
     "was_stale",
 ]
 
 Origin: TypeAlias = tuple[str, str, int]
-
-HEAD_UNTIL = "portkey_mistral.head_until"
-"""Extension of a request: until when (monotonic) the head of its answer has to be there, all in all."""
-
-ORIGIN = "portkey_mistral.origin"
-"""Extension of a request whose origin was read already."""
 
 MOST_CONNECTIONS = 1000
 """Requests in flight that one pool allows. Cost is flat, so this guards file descriptors, nothing else."""
@@ -110,43 +107,62 @@ def was_stale(fault: httpx.TransportError, *, rested: float, took: float, heard:
     )
 
 
-def origin_of(url: httpx.URL) -> Origin:
-    """Return where to connect to.
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A URL, read. `headers` are those that follow from it alone."""
+
+    origin: Origin
+    target: str
+    headers: dict[str, str] = field(repr=False)
+
+
+@lru_cache(maxsize=256)  # reading costs 20 us, and a process has few
+def address_of(url: str) -> Address:
+    """Read a URL.
 
     Raises:
-        httpx.UnsupportedProtocol: the URL is not one of HTTP.
+        httpx.UnsupportedProtocol: it is not one of HTTP.
     """
-    if url.scheme not in _PORTS:
-        raise httpx.UnsupportedProtocol(
-            "Request URL is missing an 'http://' or 'https://' protocol."
-            if not url.scheme
-            else f"Request URL has an unsupported protocol '{url.scheme}://'."
-        )
-    return url.scheme, url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme]
+    parsed = httpx.URL(url)
+    if parsed.scheme not in _PORTS:
+        raise httpx.UnsupportedProtocol(f"{parsed.scheme!r} is not a protocol of HTTP.")
+    origin = (parsed.scheme, parsed.raw_host.decode("ascii"), parsed.port or _PORTS[parsed.scheme])
+    headers = {"host": parsed.netloc.decode("ascii"), "accept-encoding": _encodings()}
+    if parsed.userinfo:
+        named = f"{parsed.username}:{parsed.password}".encode()
+        headers["authorization"] = f"Basic {b64encode(named).decode()}"
+    return Address(origin, parsed.raw_path.decode("ascii"), headers)
 
 
-def response_of(
-    reader: ResponseReader, body: httpx.SyncByteStream | httpx.AsyncByteStream, stream: object
-) -> httpx.Response:
-    """Make the response whose head was read; `stream` is the connection, as httpcore shows it."""
-    return httpx.Response(
-        reader.status,
-        headers=reader.headers,
-        stream=body,
-        extensions={"http_version": b"HTTP/1.1", "network_stream": stream},
-    )
+@lru_cache(maxsize=1)
+def _encodings() -> str:
+    """Name the codings that httpx can take off a body, which depends on what is installed."""
+    with httpx.Client(transport=httpx.BaseTransport()) as client:
+        return client.headers["accept-encoding"]
+
+
+def message_for(request: HTTPRequest, address: Address) -> Message:
+    """Write a request.
+
+    Raises:
+        httpx.LocalProtocolError: a header of it is none.
+    """
+    body = request.body or b""
+    length = {"content-length": str(len(body))} if request.body is not None else {}
+    headers = {**address.headers, **request.headers, **length}
+    return Message(request.method, address.target, headers, body)
 
 
 if hasattr(select, "poll"):
 
-    def is_readable(connected: socket.socket) -> bool:
-        """Whether something has come, if only the end of the connection."""
+    def is_readable(connected: socket.socket) -> Callable[[], bool]:
+        """Return what tells whether something has come, if only the end of the connection."""
         poll = select.poll()
         poll.register(connected, select.POLLIN)
-        return bool(poll.poll(0))
+        return lambda: bool(poll.poll(0))
 
 else:  # Windows; elsewhere select() cannot take the file descriptors of a busy process
 
-    def is_readable(connected: socket.socket) -> bool:
-        """Whether something has come, if only the end of the connection."""
-        return bool(select.select([connected], [], [], 0)[0])
+    def is_readable(connected: socket.socket) -> Callable[[], bool]:
+        """Return what tells whether something has come, if only the end of the connection."""
+        return lambda: bool(select.select([connected], [], [], 0)[0])
