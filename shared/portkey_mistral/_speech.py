@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from portkey_mistral import models, ways
 from portkey_mistral._engine.outcomes import Attempt
+from portkey_mistral._records import record
 from portkey_mistral._transport.call import Sending
 from portkey_mistral._wire.direct import direct_request
 from portkey_mistral._wire.gateway import GatewayOptions, gateway_request, lost_at
@@ -35,7 +36,7 @@ class Speech(Protocol):
     def unable(self, attempt: Attempt) -> str | None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class DirectSpeech:
     """Straight to the target, in the dialect of its provider."""
 
@@ -82,7 +83,7 @@ class DirectSpeech:
         return self.unfit(attempt)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class GatewaySpeech:
     """To the gateway, which picks the target; the lane is chosen so that nothing is lost."""
 

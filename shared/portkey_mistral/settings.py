@@ -45,7 +45,9 @@ __all__ = [
     "SETTING_NAMES",
     "BodyExtras",
     "ConnectionSettings",
+    "Memo",
     "is_seconds",
+    "memo_of",
 ]
 
 # pydantic takes the last base's config, so each concrete class repeats this one.
@@ -77,6 +79,21 @@ def is_seconds(value: object) -> bool:
         and not isinstance(value, bool)
         and 0 < value <= _LONGEST_TIMEOUT
     )
+
+
+class Memo:
+    """Keeps what was worked out of an object's fields, beside the fields that it was worked out of.
+
+    No part of the object: pickles have none of it.
+    """
+
+    __slots__ = ("kept",)
+
+    def __init__(self) -> None:
+        self.kept: tuple[object, Any] | None = None
+
+    def __reduce__(self) -> tuple[type[Memo], tuple[()]]:
+        return Memo, ()
 
 
 class ConnectionSettings(BaseModel):
@@ -369,6 +386,15 @@ class ConnectionSettings(BaseModel):
         from portkey_mistral.client import Client
 
         return Client.from_settings(self)
+
+
+def memo_of(settings: ConnectionSettings) -> Memo:
+    """Return the one place that an object has for what follows from its fields."""
+    attributes = vars(settings)
+    memo: Memo | None = attributes.get("_memo")
+    if memo is None:  # where pydantic lets `functools.cached_property` keep things
+        memo = attributes["_memo"] = Memo()
+    return memo
 
 
 SETTING_NAMES = argument_names(ConnectionSettings)

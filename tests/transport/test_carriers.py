@@ -197,7 +197,7 @@ def test_the_limit_of_the_body_may_be_another(carrier: Carrier) -> None:
 
     with serving(script) as server, carrier.line() as line:
         response = line.open(server.url)
-        response.read_limit = 0.1
+        response.limit_reads(0.1)
         with pytest.raises(httpx.ReadTimeout):
             line.read(response)
 

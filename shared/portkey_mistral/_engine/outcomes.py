@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, Protocol, TypeAlias
 
+from portkey_mistral._records import record
 from portkey_mistral.config import Target
 from portkey_mistral.requests import Operation
 
@@ -27,7 +28,7 @@ __all__ = [
 FailureKind: TypeAlias = Literal["status", "connect", "timeout", "transport", "body", "route"]
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Attempt:
     """One send that the plan wants made, not before `not_before` (monotonic seconds; 0 is at once).
 
@@ -45,7 +46,7 @@ class Attempt:
     unwanted: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Answered:
     """A whole answer with a good status. `cached` when it never left this process."""
 
@@ -54,7 +55,7 @@ class Answered:
     cached: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Committed:
     """A stream gave content, which the caller has seen, and came to its end: nothing may replay it.
 
@@ -66,7 +67,7 @@ class Committed:
     status: int = 200
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Failed:
     """No usable answer. `status` is what the rules of the config look at, also where no server spoke:
     500 for a transport failure, 503 for a connect timeout, 408 for a request timeout.
@@ -82,7 +83,7 @@ class Failed:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Interrupted:
     """A stream broke off after content, and the driver is able to continue it on another attempt."""
 
@@ -90,7 +91,7 @@ class Interrupted:
     status: int = 500
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Skipped:
     """Nobody was asked: the target's breaker is open or probing, or it may not have this request."""
 
@@ -108,14 +109,14 @@ class Random(Protocol):
     def random(self) -> float: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Health:
     """Which targets a circuit breaker holds open, as seen before the plan was made; by option path."""
 
     open: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class RequestFacts:
     """All that routing may look at: the canonical body before overrides, Portkey metadata, the URL path.
 

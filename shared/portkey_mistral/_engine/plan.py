@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import assert_never
 
@@ -28,6 +27,7 @@ from portkey_mistral._engine.outcomes import (
 )
 from portkey_mistral._engine.retry import OWN_RETRY_CODES, attempts
 from portkey_mistral._engine.verdicts import Branch, settled
+from portkey_mistral._records import record
 from portkey_mistral.config import (
     Conditional,
     Fallback,
@@ -44,7 +44,7 @@ from portkey_mistral.models import find as find_in_catalog
 __all__ = ["plan"]
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class _Walk:
     """What holds for the whole walk through the tree, or from some node on downwards."""
 

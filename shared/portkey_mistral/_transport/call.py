@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import httpx
 
 from portkey_mistral._engine.outcomes import Attempt, Health, Outcome, Plan
+from portkey_mistral._records import record
 from portkey_mistral._transport.abandoning import Abandonment
 from portkey_mistral._transport.connections import Wiring
 from portkey_mistral._transport.permits import Bound
@@ -22,7 +23,7 @@ T = TypeVar("T")
 Lane: TypeAlias = Literal["unified", "proxy", "passthrough"]
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Limits:
     """Seconds, all of them; see `ConnectionSettings` for their meaning."""
 
@@ -32,7 +33,7 @@ class Limits:
     bound: Bound | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Sending:
     """An attempt said on the wire. `model` is the one that is asked for after overrides.
 
@@ -54,7 +55,7 @@ class Sending:
         return self.lost_at(option_path)
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Pace:
     """How a request keeps its distance to others with the same key at the same host.
 
@@ -66,7 +67,7 @@ class Pace:
     wait_after: Callable[[Outcome, Mapping[str, str]], float] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Resumption:
     """When a cut answer may be continued. Both say why not, or None.
 
@@ -77,7 +78,7 @@ class Resumption:
     unable: Callable[[Attempt], str | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Call(Generic[T]):
     """`say` takes the text that a cut attempt already gave, for the next one to continue.
 
@@ -93,7 +94,7 @@ class Call(Generic[T]):
     wiring: Wiring
     limits: Limits
     state: State
-    breaker_keys: dict[str, str] = field(default_factory=dict)
+    breaker_keys: Mapping[str, str] = field(default_factory=dict)
     pace: Pace | None = None
     deadline: float | None = None
     secrets: frozenset[str] = field(default=frozenset(), repr=False)

@@ -26,12 +26,7 @@ __all__ = [
 
 
 class Head(Protocol):
-    """What is known of an answer before its body. Names of headers are looked up in lower case.
-
-    `read_limit` holds for each read of the body, in seconds, and may be changed between two.
-    """
-
-    read_limit: float | None
+    """What is known of an answer before its body. Names of headers are looked up in lower case."""
 
     @property
     def status(self) -> int: ...
@@ -42,6 +37,10 @@ class Head(Protocol):
     @property
     def socket(self) -> socket.socket | None:
         """The socket underneath, where there is one."""
+        ...
+
+    def limit_reads(self, seconds: float | None) -> None:
+        """From here on wait for so long at each read of the body."""
         ...
 
 
@@ -151,13 +150,7 @@ class _StockHead:
         found = stream.get_extra_info("socket") if stream is not None else None
         return found if isinstance(found, socket.socket) else None
 
-    @property
-    def read_limit(self) -> float | None:
-        limit: float | None = self._response.request.extensions["timeout"]["read"]
-        return limit
-
-    @read_limit.setter
-    def read_limit(self, seconds: float | None) -> None:
+    def limit_reads(self, seconds: float | None) -> None:
         # httpcore takes it once a body; a transport that looks it up at every read (the sandbox's) sees it.
         self._response.request.extensions["timeout"]["read"] = seconds
 

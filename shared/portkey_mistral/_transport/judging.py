@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 import httpx
 
 from portkey_mistral._engine.outcomes import Answered, Attempt, Failed, Outcome
+from portkey_mistral._records import record
 from portkey_mistral._transport.call import Call, Sending
 from portkey_mistral._wire.failures import (
     call_info,
@@ -49,7 +49,7 @@ class StalledError(TimeoutError):
     """The body of an answer did not come in time."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Verdict(Generic[T]):
     """Exactly one of `value` and `error` is set."""
 

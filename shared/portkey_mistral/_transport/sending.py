@@ -64,7 +64,7 @@ def _relax(reply: Reply | AsyncReply, call: Call[Any]) -> None:
 
     The other limits of a stream change on the way, so a `Watchdog` keeps them.
     """
-    reply.read_limit = call.limits.timeout.read
+    reply.limit_reads(call.limits.timeout.read)
 
 
 def _shorter(mine: float | None, limit: float) -> float:

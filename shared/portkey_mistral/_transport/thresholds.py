@@ -11,11 +11,12 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Generic, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from portkey_mistral._engine.outcomes import Answered, Attempt, Failed, Health, Skipped
+from portkey_mistral._records import record
 from portkey_mistral._transport.call import Call, Sending
 from portkey_mistral._transport.judging import Verdict
 from portkey_mistral._wire.json import loads
@@ -28,7 +29,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Settled(Generic[T]):
     """An attempt that is over."""
 

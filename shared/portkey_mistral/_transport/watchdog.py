@@ -166,7 +166,7 @@ class Watchdog:
         left = self._left()
         general = self._limits.timeout.read
         limits = [limit for limit in (left, general) if limit is not None]
-        self._reply.read_limit = min(limits, default=None)
+        self._reply.limit_reads(min(limits, default=None))
 
     def _guard(self, connection: socket.socket) -> None:
         # A limit that begins to hold during a nap is never over before the nap is.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from portkey_mistral._records import record
 from portkey_mistral._wire.mistral import ALIASES, renamed, settled
 from portkey_mistral._wire.openai import to_openai
 from portkey_mistral.requests import Operation
@@ -15,7 +15,7 @@ __all__ = ["Dialect", "Encoded", "encode"]
 Dialect: TypeAlias = Literal["mistral", "openai"]
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Encoded:
     """`lost` names fields that the dialect has no word for."""
 

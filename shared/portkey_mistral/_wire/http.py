@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from portkey_mistral._records import record
 
 __all__ = ["HTTPRequest"]
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class HTTPRequest:
     """`headers` are complete but for what the HTTP library adds; `lost` names fields that could not be told."""
 

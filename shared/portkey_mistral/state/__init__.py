@@ -30,10 +30,13 @@ def connect(url: str) -> State:
     Raises:
         ConfigurationError: for a URL of another kind, or one whose library is not installed.
     """
-    with _registry:
-        if url not in _states:
-            _states[url] = _open(url)
-        return _states[url]
+    state = _states.get(url)
+    if state is None:
+        with _registry:
+            state = _states.get(url)
+            if state is None:
+                state = _states[url] = _open(url)
+    return state
 
 
 def _open(url: str) -> State:

@@ -101,12 +101,9 @@ class DirectCarrier:
 
 
 class Exchange:
-    """One request and its answer on one connection: a reply whose body is still to be read.
+    """One request and its answer on one connection: a reply whose body is still to be read."""
 
-    `read_limit` holds for each read of the body, in seconds, and may be changed between two.
-    """
-
-    __slots__ = ("_body", "_over", "_pool", "connection", "heard", "origin", "read_limit", "reader")
+    __slots__ = ("_body", "_limit", "_over", "_pool", "connection", "heard", "origin", "reader")
 
     def __init__(
         self, pool: DirectCarrier, origin: Origin, connection: _Connection, method: str
@@ -114,7 +111,7 @@ class Exchange:
         self.origin, self.connection = origin, connection
         self.reader = ResponseReader(method)
         self.heard = False
-        self.read_limit: float | None = None
+        self._limit: float | None = None
         self._pool = pool
         self._body = b""
         self._over = False
@@ -129,7 +126,7 @@ class Exchange:
         except BaseException:
             connection.close()
             raise
-        self.read_limit = limits.read
+        self._limit = limits.read
 
     @property
     def status(self) -> int:
@@ -148,6 +145,9 @@ class Exchange:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def limit_reads(self, seconds: float | None) -> None:
+        self._limit = seconds
 
     def body(self) -> bytes:
         """Read all of the body."""
@@ -168,7 +168,7 @@ class Exchange:
             if self._body:
                 yield self._body
             while not self.reader.complete:
-                if data := self._read(self.read_limit):
+                if data := self._read(self._limit):
                     yield data
         finally:
             self.close()

@@ -108,7 +108,7 @@ class AsyncExchange:
     one that is being closed by another would complain.
     """
 
-    __slots__ = ("_body", "_over", "_pool", "connection", "heard", "origin", "read_limit", "reader")
+    __slots__ = ("_body", "_limit", "_over", "_pool", "connection", "heard", "origin", "reader")
 
     def __init__(
         self, pool: AsyncDirectCarrier, origin: Origin, connection: _Connection, method: str
@@ -116,7 +116,7 @@ class AsyncExchange:
         self.origin, self.connection = origin, connection
         self.reader = ResponseReader(method)
         self.heard = False
-        self.read_limit: float | None = None
+        self._limit: float | None = None
         self._pool = pool
         self._body = b""
         self._over = False
@@ -130,7 +130,7 @@ class AsyncExchange:
         except BaseException:
             self.connection.close()
             raise
-        self.read_limit = limits.read
+        self._limit = limits.read
 
     @property
     def status(self) -> int:
@@ -143,6 +143,9 @@ class AsyncExchange:
     @property
     def socket(self) -> socket.socket | None:
         return self.connection.socket
+
+    def limit_reads(self, seconds: float | None) -> None:
+        self._limit = seconds
 
     async def body(self) -> bytes:
         """Read all of the body."""
@@ -165,7 +168,7 @@ class AsyncExchange:
         data, self._body = self._body, b""
         try:
             while not (data or self.reader.complete):
-                data = await self._read(self.read_limit)
+                data = await self._read(self._limit)
         except BaseException:
             await self.aclose()
             raise
@@ -229,8 +232,8 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self.socket = transport.get_extra_info("socket")
-        self._is_readable = is_readable(self.socket)
+        connected: socket.socket = transport.get_extra_info("socket")
+        self.socket, self._is_readable = connected, is_readable(connected)
 
     def data_received(self, data: bytes) -> None:
         self._came.append(data)
