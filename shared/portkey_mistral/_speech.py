@@ -205,9 +205,9 @@ def _demand_portkey_key(options: GatewayOptions) -> None:
 
 def _demand_key(request: HTTPRequest, path: str) -> None:
     """Mistral's and OpenAI's own hosts need a key; a server of one's own may do without."""
-    host = request.url.partition("://")[2].partition("/")[0]
     if "authorization" in request.headers:
         return
+    host = request.url.partition("://")[2].partition("/")[0]
     if host.endswith("openai.com"):
         raise ConfigurationError(
             f"No API key for {host} ({path}): write it into the config, as the target's api_key. "

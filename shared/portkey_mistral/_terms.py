@@ -38,7 +38,10 @@ _NO_OPTIONS = CallOptions()
 
 @record()
 class Terms:
-    """`root` is the tree that our engine follows; `headers` are the user's own, with our name among them."""
+    """`root` is the tree that our engine follows.
+
+    `headers` are the user's own, with our name among them; their names are in lower case.
+    """
 
     settings: ConnectionSettings
     options: CallOptions
@@ -164,8 +167,8 @@ def _bound(settings: ConnectionSettings) -> Bound | None:
 
 
 def _headers(settings: ConnectionSettings, options: CallOptions) -> dict[str, str]:
-    own = {"user-agent": _USER_AGENT}
-    return own | (settings.default_headers or {}) | dict(options.headers or {})
+    said = {**(settings.default_headers or {}), **(options.headers or {})}
+    return {"user-agent": _USER_AGENT} | {name.lower(): value for name, value in said.items()}
 
 
 def _secrets(

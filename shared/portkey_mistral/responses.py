@@ -107,6 +107,9 @@ class CallInfo:
     lost: tuple[str, ...] = ()
 
 
+_NOTHING_TOLD = CallInfo()
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     index: int
@@ -124,7 +127,7 @@ class ChatResponse:
     choices: tuple[Choice, ...]
     usage: Usage | None
     created: int | None = None
-    info: CallInfo = field(default_factory=CallInfo)
+    info: CallInfo = _NOTHING_TOLD
     raw: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -209,7 +212,7 @@ class ModerationResponse:
     id: str | None
     model: str
     results: tuple[Mapping[str, Any], ...]
-    info: CallInfo = field(default_factory=CallInfo)
+    info: CallInfo = _NOTHING_TOLD
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def test_a_key_goes_only_where_it_belongs(target, key, sent):
 
 
 def test_the_users_headers_go_along_below_the_targets_key():
-    headers = {"X-Team": "a", "Authorization": "Bearer mine", "Accept": "x/y"}
+    headers = {"x-team": "a", "authorization": "Bearer mine", "accept": "x/y"}
     sent = request(headers=headers).headers
     assert (sent["x-team"], sent["authorization"], sent["accept"]) == ("a", "Bearer sk", "x/y")
     assert request(headers=headers, key=None).headers["authorization"] == "Bearer mine"

@@ -274,7 +274,7 @@ def test_safe_headers_keeps_what_tells_something():
 
 
 def test_request_id_is_mistrals_own_first():
-    assert request_id({"cf-ray": "c", "X-Kong-Request-Id": "k"}) == "k"
+    assert request_id({"cf-ray": "c", "x-kong-request-id": "k"}) == "k"
     assert request_id({"x-kong-request-id": "k", "mistral-correlation-id": "m"}) == "m"
     assert request_id({}) is None
 

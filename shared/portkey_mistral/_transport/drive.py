@@ -68,13 +68,13 @@ async def adrive(call: Call[T]) -> T:
 
 def pause(call: Call[Any], attempt: Attempt) -> None:
     """Wait until the attempt may start."""
-    if (seconds := attempt.not_before - time.monotonic()) > 0:
+    if attempt.not_before and (seconds := attempt.not_before - time.monotonic()) > 0:
         _sleep(call, seconds)
 
 
 async def apause(call: Call[Any], attempt: Attempt) -> None:
     """The async twin of `pause`."""
-    if (seconds := attempt.not_before - time.monotonic()) > 0:
+    if attempt.not_before and (seconds := attempt.not_before - time.monotonic()) > 0:
         await _asleep(call, seconds)
 
 

@@ -53,14 +53,14 @@ class Journal:
             self._errors.append(error)
         self._records.append(
             AttemptRecord(
-                path=attempt.path,
-                provider=sending.provider if sending else attempt.target.provider,
-                model=sending.model if sending else None,
-                number=attempt.number,
-                status=None if isinstance(outcome, Skipped) else outcome.status,
-                error=_reason(outcome, error),
-                seconds=time.monotonic() - settled.started,
-                cached=isinstance(outcome, Answered) and outcome.cached,
+                attempt.path,
+                sending.provider if sending else attempt.target.provider,
+                sending.model if sending else None,
+                attempt.number,
+                None if isinstance(outcome, Skipped) else outcome.status,
+                _reason(outcome, error),
+                time.monotonic() - settled.started,
+                isinstance(outcome, Answered) and outcome.cached,
             )
         )
 
@@ -75,20 +75,21 @@ class Journal:
 
     def info(self) -> CallInfo:
         """Describe the call as far as it went."""
+        call = self._call
         if self._last is None or not self._records:
-            return CallInfo(way=self._call.way, trace_id=self._call.trace_id)
+            return CallInfo(way=call.way, trace_id=call.trace_id)
         sending = self._last.sending
         # What lies behind the gateway is known only from its own headers.
-        ours = {} if self._call.way == "gateway" else _in_own_words(self._records[-1])
+        ours = None if call.way == "gateway" else self._records[-1]
         return call_info(
             self._last.headers,
-            self._call.secrets,
-            trace_id=self._call.trace_id,
-            way=self._call.way,
+            call.secrets,
+            way=call.way,
             lane=sending.lane if sending else None,
+            trace_id=call.trace_id,
             attempts=tuple(self._records),
             lost=self._lost,
-            **ours,
+            ours=ours,
         )
 
     def failure(self) -> PortkeyMistralError:
@@ -138,13 +139,3 @@ def _reason(outcome: Outcome, error: PortkeyMistralError | None) -> str | None:
             return None
         case _:
             return error.message if error is not None else None
-
-
-def _in_own_words(record: AttemptRecord) -> dict[str, Any]:
-    """Where our own engine routed, say what the gateway's headers would say."""
-    return {
-        "provider": record.provider,
-        "option_path": record.path,
-        "retry_count": record.number - 1,
-        "cache_status": "HIT" if record.cached else None,
-    }

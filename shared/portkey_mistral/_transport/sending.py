@@ -15,6 +15,8 @@ from portkey_mistral._transport.connections import async_carrier, sync_carrier
 
 __all__ = ["asend", "send"]
 
+_NO_LIMITS = (None, None, None)
+
 
 def send(call: Call[Any], attempt: Attempt, sending: Sending) -> Reply:
     """Send, and return the reply once its headers are there. It is the caller's to close."""
@@ -53,10 +55,14 @@ def _shortened(own: httpx.Timeout, limit: float) -> httpx.Timeout:
 
 def _until_headers(call: Call[Any], attempt: Attempt) -> float | None:
     # Portkey's request_timeout ends with the headers: the body of a slow answer is not cut.
-    limits = [attempt.target.request_timeout, call.limits.first_token]
-    if call.deadline is not None:
-        limits.append(max(call.deadline - time.monotonic(), 0.001))
-    return min((limit for limit in limits if limit is not None), default=None)
+    limits = (attempt.target.request_timeout, call.limits.first_token, _left(call))
+    if limits == _NO_LIMITS:
+        return None
+    return min(limit for limit in limits if limit is not None)
+
+
+def _left(call: Call[Any]) -> float | None:
+    return None if call.deadline is None else max(call.deadline - time.monotonic(), 0.001)
 
 
 def _relax(reply: Reply | AsyncReply, call: Call[Any]) -> None:

@@ -200,8 +200,8 @@ class Watchdog:
 
 def _has_limits(call: Call[Any]) -> bool:
     """Whether there is more to watch than the gap between two pieces, which the transport watches by itself."""
-    given = (call.limits.first_token, call.limits.idle, call.deadline)
-    return any(limit is not None for limit in given)
+    limits = call.limits
+    return limits.first_token is not None or limits.idle is not None or call.deadline is not None
 
 
 def _silent(call: Call[Any]) -> StalledError:

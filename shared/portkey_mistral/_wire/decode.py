@@ -251,7 +251,7 @@ def decode_models(body: object) -> tuple[ModelCard, ...]:
     return tuple(ModelCard(str(row["id"]), row) for row in rows if row.get("id"))
 
 
-def _object(value: object, what: str) -> Mapping[str, Any]:
-    if isinstance(value, Mapping):
+def _object(value: object, what: str) -> dict[str, Any]:
+    if isinstance(value, dict):  # JSON makes no other mapping
         return value
     raise MalformedAnswer(f"{what} is {type(value).__name__}, not an object")

@@ -16,6 +16,9 @@ __all__ = ["dialect_of", "direct_request", "path_of"]
 
 _OPENAI_HOST = "https://api.openai.com/v1"
 
+_NO_BODY: Mapping[str, str] = {}
+_JSON_BODY: Mapping[str, str] = {"content-type": "application/json"}
+
 _PATHS: Mapping[Operation, str] = {
     "chat": "/chat/completions",
     "fim": "/fim/completions",
@@ -38,8 +41,8 @@ def direct_request(
     """Write a request for one target, from the canonical body before the target's overrides.
 
     A `mistral-ai` target without a `custom_host` goes to `default_host`, and one without a key uses
-    `default_key`, which no other provider gets. `headers` are the user's own; the target's key beats an
-    Authorization among them.
+    `default_key`, which no other provider gets. `headers` are the user's own, in lower case; the target's key
+    beats an Authorization among them.
 
     Raises:
         ConfigurationError: the target's provider cannot be reached directly.
@@ -51,8 +54,8 @@ def direct_request(
         body=None if is_list else dumps(encoded.body),
         headers={
             "accept": "text/event-stream" if stream else "application/json",
-            **({} if is_list else {"content-type": "application/json"}),
-            **{name.lower(): value for name, value in headers.items()},
+            **(_NO_BODY if is_list else _JSON_BODY),
+            **headers,
             **_authorization(target, default_key),
         },
         method="GET" if is_list else "POST",
@@ -77,18 +80,16 @@ def _path(target: Target, operation: Operation, body: Mapping[str, Any]) -> str:
 
 
 def _host(target: Target, default_host: str) -> str:
-    match target:
-        case Target(custom_host=str(host)) if host:
-            return host.rstrip("/")
-        case Target(provider="mistral-ai"):
-            return default_host.rstrip("/")
-        case Target(provider="openai"):
-            return _OPENAI_HOST
-        case _:
-            raise ConfigurationError(
-                f"{target.path}: provider {target.provider!r} needs a `custom_host` (an "
-                "OpenAI-compatible server), or a Portkey gateway (`gateway_url`)."
-            )
+    if target.custom_host:
+        return target.custom_host.rstrip("/")
+    if target.provider == "mistral-ai":
+        return default_host.rstrip("/")
+    if target.provider == "openai":
+        return _OPENAI_HOST
+    raise ConfigurationError(
+        f"{target.path}: provider {target.provider!r} needs a `custom_host` (an "
+        "OpenAI-compatible server), or a Portkey gateway (`gateway_url`)."
+    )
 
 
 def _authorization(target: Target, default_key: str | None) -> dict[str, str]:

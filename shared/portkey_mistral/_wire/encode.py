@@ -35,6 +35,8 @@ def encode(
         ConfigurationError: the dialect has no such operation.
     """
     if dialect == "mistral":
+        if not overrides:  # then it is settled already
+            return Encoded(dict(body))
         return Encoded(settled({**body, **renamed(overrides)}))
     # To newer OpenAI models max_completion_tokens is not the same as max_tokens, so it stays.
     aliases = {name: own for name, own in ALIASES.items() if name != "max_completion_tokens"}

@@ -31,7 +31,8 @@ from portkey_mistral.exceptions import (
     RateLimitError,
     UnprocessableEntityError,
 )
-from portkey_mistral.responses import CallInfo
+from portkey_mistral.responses import AttemptRecord, CallInfo
+from portkey_mistral.ways import Way
 
 __all__ = [
     "InBandError",
@@ -440,8 +441,9 @@ def safe_headers(headers: Mapping[str, str], secrets: Collection[str] = ()) -> d
     lower = {name.lower(): value for name, value in headers.items()}
     safe = {name: value for name, value in lower.items() if not _is_unsafe(name)}
     told = "\n".join(safe.values())
-    if any(secret in told for secret in secrets):
-        return {name: scrub(value, secrets) for name, value in safe.items()}
+    for secret in secrets:
+        if secret in told:
+            return {name: scrub(value, secrets) for name, value in safe.items()}
     return safe
 
 
@@ -459,34 +461,55 @@ def scrub(text: str, secrets: Collection[str]) -> str:
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
-    """Return the server's own id of a request; Mistral's before those of what stands in front of it."""
-    lower = {name.lower(): value for name, value in headers.items()}
-    return next((lower[name] for name in _REQUEST_IDS if lower.get(name)), None)
+    """Return the server's own id of a request; Mistral's before those of what stands in front of it.
+
+    Names are looked up in lower case.
+    """
+    for name in _REQUEST_IDS:
+        if found := headers.get(name):
+            return found
+    return None
 
 
 def call_info(
     headers: Mapping[str, str],
     secrets: Collection[str] = (),
     *,
+    way: Way = "direct",
+    lane: Lane | None = None,
     trace_id: str | None = None,
-    **more: Any,
+    attempts: tuple[AttemptRecord, ...] = (),
+    lost: tuple[str, ...] = (),
+    ours: AttemptRecord | None = None,
 ) -> CallInfo:
     """Read what the headers of an answer tell of the call.
 
-    `trace_id` is the one that was sent, and `more` are fields of which the caller knows better.
+    `trace_id` is the one that was sent. `ours` is the last attempt where our own engine routed: it says what
+    a gateway's headers would say.
     """
     clean = safe_headers(headers, secrets)
-    told: dict[str, Any] = {
-        "provider": clean.get("x-portkey-provider") or None,
-        "option_path": clean.get("x-portkey-last-used-option-index") or None,
-        "retry_count": _integer(clean.get("x-portkey-retry-attempt-count")),
-        "cache_status": clean.get("x-portkey-cache-status") or None,
-        "trace_id": clean.get("x-portkey-trace-id") or trace_id,
-        "request_id": request_id(clean),
-        "rate_limits": rate_limits(clean),
-        "headers": clean,
-    }
-    return CallInfo(**told | more)
+    told = clean.get
+    if ours is None:
+        retries, cache = told("x-portkey-retry-attempt-count"), told("x-portkey-cache-status")
+        provider, path = told("x-portkey-provider"), told("x-portkey-last-used-option-index")
+        count = None if retries is None else _integer(retries)
+    else:
+        provider, path, count = ours.provider, ours.path, ours.number - 1
+        cache = "HIT" if ours.cached else None
+    return CallInfo(
+        way,
+        lane,
+        provider or None,
+        path or None,
+        count,
+        cache or None,
+        told("x-portkey-trace-id") or trace_id,
+        request_id(clean),
+        rate_limits(clean),
+        clean,
+        attempts,
+        lost,
+    )
 
 
 def _id_in(content: object) -> str | None:
@@ -497,5 +520,5 @@ def _id_in(content: object) -> str | None:
             return None
 
 
-def _integer(text: str | None) -> int | None:
-    return int(text) if text is not None and re.fullmatch(r"-?\d+", text) else None
+def _integer(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"-?\d+", text) else None

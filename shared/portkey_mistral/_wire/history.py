@@ -35,6 +35,8 @@ def repair(messages: Sequence[Message]) -> list[Message]:
         InvalidRequestError: there is nothing to send, or a message has a role that does not exist.
     """
     _check(messages)
+    if _is_simple(messages):
+        return list(messages)
     turns = [turn for turn in _paired(messages) if not _says_nothing(turn)]
     if not turns:
         raise InvalidRequestError(
@@ -51,6 +53,15 @@ def _check(messages: Sequence[Message]) -> None:
             raise InvalidRequestError(
                 f"messages[{at}] has the role {message.role!r}; use one of {sorted(_ROLES)}."
             )
+
+
+def _is_simple(messages: Sequence[Message]) -> bool:
+    """Whether only users speak, in words or otherwise, after a system turn of text at most: nothing to mend."""
+    first, *others = messages
+    opens = first.role == "user" or (
+        first.role == "system" and isinstance(first.content, str) and bool(others)
+    )
+    return opens and all(turn.role == "user" for turn in others)
 
 
 # --- tool calls and their results -------------------------------------------------------------------

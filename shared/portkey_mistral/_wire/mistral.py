@@ -53,7 +53,7 @@ _FIM = ("suffix", *_SAMPLING, *_COMMON)
 _EMBEDDING = ("output_dimension", "output_dtype", "encoding_format")
 
 # Without tools these ask for nothing, and some servers refuse them.
-_ONLY_WITH_TOOLS = ("tool_choice", "parallel_tool_calls")
+_ONLY_WITH_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 _ASKS_FOR_NO_CALL = (None, "auto", "none")
 
 
@@ -114,7 +114,7 @@ def _chat(request: ChatRequest) -> dict[str, Any]:
 
 
 def _named(request: Request, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: getattr(request, name) for name in names}
+    return {name: value for name in names if (value := getattr(request, name)) is not None}
 
 
 def _extra(extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,6 +122,8 @@ def _extra(extra: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidRequestError(
             "'stream' is not a parameter of a request: call the streaming method instead."
         )
+    if not extra:
+        return {}
     # Mistral refuses stream_options, and reports the usage of a stream without being asked.
     return {name: value for name, value in renamed(extra).items() if name != "stream_options"}
 
@@ -144,7 +146,9 @@ def settled(body: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidRequestError(
             f"tool_choice demands a tool call ({kept['tool_choice']!r}), but no tools are given."
         )
-    return {name: value for name, value in kept.items() if name not in ("tools", *_ONLY_WITH_TOOLS)}
+    for name in _ONLY_WITH_TOOLS:
+        kept.pop(name, None)
+    return kept
 
 
 # --- messages ---------------------------------------------------------------------------------------

@@ -15,7 +15,9 @@ _SECONDS = {"second": 1.0, "10-second": 10.0, "minute": 60.0}
 
 def rate_limits(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers that tell of limits, by their names in lower case."""
-    return {name.lower(): value for name, value in headers.items() if "ratelimit" in name.lower()}
+    return {
+        lower: value for name, value in headers.items() if "ratelimit" in (lower := name.lower())
+    }
 
 
 def seconds_until_more(headers: Mapping[str, str]) -> float:
