@@ -8,6 +8,7 @@ from array import array
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
+from operator import countOf
 from typing import Any
 
 from portkey_mistral._wire.faults import MalformedAnswer
@@ -194,11 +195,10 @@ def _vector(raw: object, index: int, dtype: EmbeddingDtype) -> list[float] | arr
 
 
 def _floats(raw: list[Any], index: int) -> list[float]:
-    """A server may write 0 for 0.0; where it did not, looking is a third of the cost of converting."""
-    kinds = set(map(type, raw))
-    if kinds <= {float}:
+    """A server may write 0 for 0.0. Converting all would take text and truth values for numbers too."""
+    if countOf(map(type, raw), float) == len(raw):
         return raw
-    if kinds <= {float, int}:
+    if set(map(type, raw)) <= {float, int}:
         return list(map(float, raw))
     raise MalformedAnswer(f"embedding {index} holds what is not a finite number", index=index)
 
