@@ -20,7 +20,8 @@ import pytest
 
 from kinds import ask
 from pools import busy
-from portkey_mistral import Client, InternalServerError, _calls
+from portkey_mistral import Client, InternalServerError
+from portkey_mistral._terms import terms_of
 from portkey_mistral._transport import permits
 from portkey_mistral._transport.carriers import AsyncStockCarrier
 from portkey_mistral._transport.connections import Wiring, async_carrier, sync_carrier
@@ -357,6 +358,6 @@ def test_a_stream_that_is_left_after_its_first_content_was_a_success(
     else:
         with mine.stream(ask(LONG)) as stream:
             next(stream)
-    (key,) = _calls._config_facts(Config.parse(config)).breaker_keys.values()
+    (key,) = terms_of(mine.settings, None).facts.breaker_keys.values()
     assert connect("memory:").admit(key, Breaker(failure_threshold=1), time.monotonic())
     assert connect("memory:").admit(key, Breaker(failure_threshold=1), time.monotonic())

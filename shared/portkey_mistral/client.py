@@ -198,7 +198,7 @@ class Client:
 
 
 def _check_kind(settings: object) -> None:
-    if not isinstance(settings, ConnectionSettings | None):
+    if settings is not None and not isinstance(settings, ConnectionSettings):
         raise ConfigurationError(
             f"Client takes ConnectionSettings, or their fields by name, got {type(settings).__name__}: "
             "Client(api_key=...)."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -64,6 +64,16 @@ class Line:
     def read(self, reply) -> bytes:
         return self.run(reply.body())
 
+    def read_in_pieces(self, reply, limits: list[float | None]) -> bytes:
+        """Read with another limit for each piece; the last of them holds from then on."""
+        came, pieces, rest = reply.chunks(), [], list(limits)
+        while True:
+            reply.limit_reads(rest.pop(0) if len(rest) > 1 else rest[0])
+            piece = next(came, None) if self._runner is None else self.run(_next(came))
+            if piece is None:
+                return b"".join(pieces)
+            pieces.append(piece)
+
     def leave(self, reply) -> None:
         reply.close() if self._runner is None else self.run(reply.aclose())
 
@@ -76,6 +86,10 @@ class Line:
         else:
             self.run(self.carrier.aclose())
             self._runner.close()
+
+
+async def _next(came: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(came, None)
 
 
 @dataclass(frozen=True)

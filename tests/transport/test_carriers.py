@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -482,3 +483,57 @@ async def test_a_client_of_the_users_own_is_used_as_it_is() -> None:
 def test_importing_the_package_does_not_bring_what_only_a_proxy_needs() -> None:
     code = "import sys, portkey_mistral; sys.exit('httpcore' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# --- the one timer of an async connection -----------------------------------------------------------
+
+
+def slowly(*pauses: float) -> Callable[[Peer], None]:
+    """Answer in pieces, with a pause before each."""
+
+    def script(peer: Peer) -> None:
+        peer.read()
+        peer.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        for pause in pauses:
+            time.sleep(pause)
+            peer.send(b"1\r\nx\r\n")
+        peer.send(b"0\r\n\r\n")
+
+    return script
+
+
+@pytest.mark.parametrize("carrier", DIRECT)
+@pytest.mark.parametrize("limits", [[0.6] * 6, [60.0, 0.6, 0.6, None, 0.6, 0.6]])
+def test_a_limit_holds_for_each_read_by_itself(
+    carrier: Carrier, limits: list[float | None]
+) -> None:
+    with serving(slowly(*[0.2] * 5)) as server, carrier.line() as line:
+        reply = line.open(server.url, limits=httpx.Timeout(5, read=limits[0]))
+        assert line.read_in_pieces(reply, limits[1:]) == b"xxxxx"
+
+
+@pytest.mark.parametrize("carrier", DIRECT)
+@pytest.mark.parametrize("earlier", [60.0, 0.3, None])
+def test_a_read_that_is_late_ends_whatever_was_allowed_before(
+    carrier: Carrier, earlier: float | None
+) -> None:
+    with serving(slowly(0.1, 0.1, 3.0)) as server, carrier.line() as line:
+        reply = line.open(server.url, limits=httpx.Timeout(5, read=earlier))
+        started = time.monotonic()
+        with pytest.raises(httpx.ReadTimeout):
+            line.read_in_pieces(reply, [earlier, earlier, 0.3])
+        assert time.monotonic() - started < 2.5
+        line.leave(reply)
+
+
+@pytest.mark.parametrize("carrier", DIRECT)
+def test_a_limit_of_one_answer_is_none_of_the_next(carrier: Carrier) -> None:
+    def script(peer: Peer) -> None:
+        peer.read()
+        peer.send(OK)
+        slowly(0.6)(peer)
+
+    with serving(script) as server, carrier.line() as line:
+        assert line.ask(server.url, limits=httpx.Timeout(0.3)).content == b"fine"
+        assert line.ask(server.url, limits=httpx.Timeout(None)).content == b"x"
+    assert server.connections == 1

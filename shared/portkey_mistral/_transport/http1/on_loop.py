@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import ssl
 import time
@@ -227,6 +228,8 @@ class _Connection(asyncio.Protocol):
         self._fault: Exception | None = None
         self._reader: asyncio.Future[bool] | None = None
         self._writer: asyncio.Future[bool] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._due = math.inf
 
     # --- what asyncio calls -----------------------------------------------------------------------
 
@@ -271,8 +274,10 @@ class _Connection(asyncio.Protocol):
         """Return what came, or b"" at the end of the connection."""
         if not self._came and not self._ended:
             self._reader = self._loop.create_future()
+            self._due = math.inf if seconds is None else self._loop.time() + seconds
+            self._set_alarm()
             try:
-                in_time = await self._woken(self._reader, seconds)
+                in_time = await self._reader
             finally:
                 self._reader = None
             if not in_time:
@@ -290,6 +295,8 @@ class _Connection(asyncio.Protocol):
         return not self._is_readable()
 
     def close(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
         if self._transport is not None:
             self._transport.abort()
 
@@ -301,11 +308,27 @@ class _Connection(asyncio.Protocol):
         self._unread = 0
         return data
 
+    # A timer for each read would cost as much as the read, and nearly all of them would be cancelled. So one
+    # is set for the first, and looks when it rings whether the read that waits then is due.
+
+    def _set_alarm(self) -> None:
+        if self._alarm is not None and self._alarm.when() > self._due:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._alarm is None and self._due < math.inf:
+            self._alarm = self._loop.call_at(self._due, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if self._loop.time() >= self._due:
+            _settle(self._reader, False)
+        elif self._reader is not None:
+            self._set_alarm()
+
     async def _woken(self, future: asyncio.Future[bool], seconds: float | None) -> bool:
         """Wait for what asyncio will call; False if that took too long."""
         if seconds is None:
             return await future
-        # A bare timer costs a third of asyncio.timeout, and there is one for every event of a stream.
         timer = self._loop.call_later(seconds, _settle, future, False)
         try:
             return await future
