@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from itertools import accumulate
 
 import pytest
 from hypothesis import given
@@ -43,7 +44,7 @@ def test_shares_follow_weights(weights: tuple[float, ...], shares: tuple[float, 
     st.floats(0, 1, exclude_max=True),
 )
 def test_a_roll_falls_on_the_key_whose_share_it_lies_in(weights: list[float], roll: float) -> None:
-    chosen = pick(dict(enumerate(weights)), roll)
+    chosen = pick(list(accumulate(weights)), roll)
     below = sum(weights[:chosen])
     slack = 1e-6 * sum(weights)
     assert below - slack <= roll * sum(weights) <= below + weights[chosen] + slack

@@ -2,47 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Sequence
+from itertools import accumulate
 
 from portkey_mistral._engine.outcomes import Outcome, Plan, Random, Skipped
-from portkey_mistral._engine.verdicts import NOBODY, Branch, is_late, moves_on, weightier
+from portkey_mistral._engine.verdicts import NOBODY, Begin, is_late, moves_on, weightier
 
 __all__ = ["loadbalance", "pick"]
 
 
 def loadbalance(
-    branches: Sequence[Branch],
+    begin: Begin,
     weights: Sequence[float],
+    sums: Sequence[float],
     rng: Random,
     *,
     failover: bool = False,
     on_status_codes: Collection[int] | None = None,
     deadline: float | None = None,
 ) -> Plan:
-    """Pick a branch; a branch of weight 0 is never picked.
+    """Pick a target; one of weight 0 is never picked. `sums` are those of the weights up to each.
 
     A pick where nobody was asked (an open breaker, a target that may not have the request) is made again
     among the others, which gives each its share of what can be shared.
     """
-    left = {index: weight for index, weight in enumerate(weights) if weight > 0}
+    tried: set[int] = set()
     result: Outcome = NOBODY
-    while left:
-        index = pick(left, rng.random())
-        del left[index]
-        outcome = yield from branches[index]()
+    while sums and sums[-1] > 0:
+        at = pick(sums, rng.random())
+        outcome = yield from begin(at)
         result = weightier(result, outcome)
         goes_on = moves_on(outcome, on_status_codes) if failover else isinstance(outcome, Skipped)
         if not goes_on or is_late(outcome, deadline):
             break
+        tried.add(at)
+        sums = list(accumulate(0.0 if at in tried else x for at, x in enumerate(weights)))
     return result
 
 
-def pick(weights: Mapping[int, float], roll: float) -> int:
-    """Return the key on whose share of the sum `roll`, from 0 to below 1, falls."""
-    rest = roll * sum(weights.values())
-    key = -1
-    for key, weight in weights.items():
-        if rest < weight:
-            return key
-        rest -= weight
-    return key  # only rounding leads here
+def pick(sums: Sequence[float], roll: float) -> int:
+    """Return the place on whose share of the whole `roll`, from 0 to below 1, falls."""
+    at = bisect_right(sums, roll * sums[-1])
+    return at if at < len(sums) else bisect_left(sums, sums[-1])  # only rounding leads there

@@ -7,8 +7,6 @@ plans of its targets, so a plan is nested just as its config is.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from functools import partial
 from typing import assert_never
 
 from portkey_mistral._engine.conditional import select
@@ -26,7 +24,7 @@ from portkey_mistral._engine.outcomes import (
     Skipped,
 )
 from portkey_mistral._engine.retry import OWN_RETRY_CODES, attempts
-from portkey_mistral._engine.verdicts import Branch, settled
+from portkey_mistral._engine.verdicts import Begin, settled
 from portkey_mistral._records import record
 from portkey_mistral.config import (
     Conditional,
@@ -98,14 +96,17 @@ def _visit(node: Node, walk: _Walk) -> Plan:
             return _visit(node.targets[0], walk)
         case Fallback():
             return fallback(
-                _branches_in_order(node, _skipping(walk, node.skip)),
+                _in_order(node, _skipping(walk, node.skip)),
+                len(node.targets),
                 on_status_codes=node.on_status_codes,
                 deadline=walk.facts.deadline,
             )
         case LoadBalance():
+            below = _skipping(walk, node.skip)
             return loadbalance(
-                _branches(node.targets, _skipping(walk, node.skip)),
-                [target.weight for target in node.targets],
+                lambda at: _visit(node.targets[at], below),
+                node.weights,
+                node.sums,
                 walk.rng,
                 failover=node.failover,
                 on_status_codes=node.on_status_codes,
@@ -133,15 +134,10 @@ def _send(target: Target, walk: _Walk) -> Plan:
     )
 
 
-def _branches_in_order(node: Fallback, walk: _Walk) -> list[Branch]:
-    *earlier, last = node.targets
-    codes = node.on_status_codes
+def _in_order(node: Fallback, walk: _Walk) -> Begin:
+    codes, last = node.on_status_codes, len(node.targets) - 1
     passing = walk if codes is None else dataclasses.replace(walk, unwanted=walk.unwanted + codes)
-    return [*_branches(earlier, passing), partial(_visit, last, walk)]
-
-
-def _branches(targets: Sequence[Node], walk: _Walk) -> list[Branch]:
-    return [partial(_visit, target, walk) for target in targets]
+    return lambda at: _visit(node.targets[at], walk if at == last else passing)
 
 
 def _skipping(walk: _Walk, skip: frozenset[Skip]) -> _Walk:

@@ -15,10 +15,10 @@ from portkey_mistral._engine.outcomes import (
     Skipped,
 )
 
-__all__ = ["NOBODY", "Branch", "is_late", "moves_on", "settled", "weightier"]
+__all__ = ["NOBODY", "Begin", "is_late", "moves_on", "settled", "weightier"]
 
-Branch: TypeAlias = Callable[[], Plan]
-"""A plan that has not begun: strategies choose among these and know nothing else of the config."""
+Begin: TypeAlias = Callable[[int], Plan]
+"""Begins the plan of a target, by its place: strategies choose a place and know nothing else of the config."""
 
 NOBODY = Skipped(0.0, "")
 """The outcome of a strategy that has not tried anything yet."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Literal, TypeAlias
 
 from pydantic import SecretStr
@@ -114,7 +115,7 @@ class LoadBalance:
     """One target by weight. With `failover` (ours) a failed pick goes on to a sibling, by weight again.
 
     `on_status_codes` says what counts as failed for `failover`, as in a fallback; the gateway reads it for
-    fallbacks only.
+    fallbacks only. `sums` are those of the targets' weights up to each: every call picks by them.
     """
 
     path: str
@@ -124,6 +125,13 @@ class LoadBalance:
     skip: frozenset[Skip] = frozenset()
     name: str | None = None
     weight: float = 1.0
+    weights: tuple[float, ...] = field(init=False, repr=False, compare=False)
+    sums: tuple[float, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        weights = tuple(target.weight for target in self.targets)
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "sums", tuple(accumulate(weights)))
 
 
 @dataclass(frozen=True, slots=True)
