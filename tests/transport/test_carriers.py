@@ -10,13 +10,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing
+from typing import Any
 
 import httpx
 import pytest
 import trustme
 
-from carriers import CARRIERS, DIRECT, Carrier
+from carriers import CARRIERS, DIRECT, Carrier, Line
 from portkey_mistral._transport.carriers import AsyncStockCarrier, StockCarrier
 from portkey_mistral._transport.connections import Wiring, async_carrier, sync_carrier
 from portkey_mistral._transport.http1 import pool
@@ -478,6 +480,45 @@ async def test_a_client_of_the_users_own_is_used_as_it_is() -> None:
             assert isinstance(carrier, StockCarrier)
             assert isinstance(acarrier, AsyncStockCarrier)
             assert (carrier.client, acarrier.client) == (own, aown)
+
+
+class Replacing(httpx.Auth):
+    """Sends a request of its own instead of the one that it was given."""
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+        yield httpx.Request(request.method, request.url, headers=request.headers)
+
+
+class Answering(httpx.Client):
+    def send(self, *_: Any, **__: Any) -> httpx.Response:
+        return httpx.Response(200, content=b"fine")
+
+
+class AsyncAnswering(httpx.AsyncClient):
+    async def send(self, *_: Any, **__: Any) -> httpx.Response:
+        return httpx.Response(200, content=b"fine")
+
+
+def fine(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, content=b"fine")
+
+
+@pytest.mark.parametrize(
+    "carrier",
+    [
+        StockCarrier(Answering()),
+        AsyncStockCarrier(AsyncAnswering()),
+        StockCarrier(httpx.Client(auth=Replacing(), transport=httpx.MockTransport(fine))),
+        AsyncStockCarrier(httpx.AsyncClient(auth=Replacing(), transport=httpx.MockTransport(fine))),
+    ],
+)
+def test_a_client_of_the_users_own_may_answer_to_another_request(
+    carrier: StockCarrier | AsyncStockCarrier,
+) -> None:
+    with closing(Line(carrier, is_async=isinstance(carrier, AsyncStockCarrier))) as line:
+        reply = line.open("http://api.test/v1")
+        reply.limit_reads(1.0)
+        assert line.read(reply) == b"fine"
 
 
 def test_importing_the_package_does_not_bring_what_only_a_proxy_needs() -> None:

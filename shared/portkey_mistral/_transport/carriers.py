@@ -105,7 +105,7 @@ class StockCarrier:
         head_until: float | None = None,  # noqa: ARG002  see `Carrier`
     ) -> Reply:
         built = _built(self.client, request, limits)
-        return _StockReply(self.client.send(built, stream=True, follow_redirects=False))
+        return _StockReply(built, self.client.send(built, stream=True, follow_redirects=False))
 
     def close(self) -> None:
         self.client.close()
@@ -126,15 +126,16 @@ class AsyncStockCarrier:
             raise
         if isinstance(response.stream, httpx.AsyncByteStream):
             response.stream = UncutClosing(response.stream)
-        return _AsyncStockReply(response)
+        return _AsyncStockReply(built, response)
 
     async def aclose(self) -> None:
         await self.client.aclose()
 
 
 class _StockHead:
-    def __init__(self, response: httpx.Response) -> None:
-        self._response = response
+    def __init__(self, request: httpx.Request, response: httpx.Response) -> None:
+        # A client of the user's own may have sent another request, or none: the limits are in ours.
+        self._request, self._response = request, response
 
     @property
     def status(self) -> int:
@@ -152,7 +153,7 @@ class _StockHead:
 
     def limit_reads(self, seconds: float | None) -> None:
         # httpcore takes it once a body; a transport that looks it up at every read (the sandbox's) sees it.
-        self._response.request.extensions["timeout"]["read"] = seconds
+        self._request.extensions["timeout"]["read"] = seconds
 
 
 class _StockReply(_StockHead):
