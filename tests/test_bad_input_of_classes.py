@@ -300,14 +300,35 @@ def test_the_frames_of_a_broken_connection_show_no_key(kind: Kind, is_async: boo
         built = kind.make(api_key=SECRET, base_url=server.url, max_retries=0)
         with pytest.raises(APIConnectionError) as caught:
             run(kind, built, is_async)
-    error: BaseException | None = caught.value
+    assert any("http1" in frame.f_code.co_filename for frame in frames_of(caught.value))
+    assert not [text for text in held_by(frames_of(caught.value)) if SECRET in text]
+
+
+@CLASSES
+@MODES
+def test_the_frames_of_a_refused_header_show_no_key(kind: Kind, is_async: bool) -> None:
+    """Headers that are changed in place are checked by nobody before they are written."""
+    headers = {"x-team": "a"}
+    url = "http://localhost:9"
+    built = kind.make(api_key=SECRET, base_url=url, default_headers=headers, max_retries=0)
+    built.default_headers["x-team"] = f"{SECRET}\n"
+    with pytest.raises(APIConnectionError, match="x-team") as caught:
+        run(kind, built, is_async)
+    assert any("http1" in frame.f_code.co_filename for frame in frames_of(caught.value))
+    assert not [text for text in held_by(frames_of(caught.value)) if SECRET in text]
+
+
+def frames_of(error: BaseException | None) -> list[FrameType]:
+    """Give our own frames in the traces of an error and of all that led to it."""
     frames = []
     while error is not None:
         frames += [frame for frame, _ in traceback.walk_tb(error.__traceback__) if is_ours(frame)]
         error = error.__cause__ or error.__context__
-    assert any("http1" in frame.f_code.co_filename for frame in frames)
-    shown = [repr(value) for frame in frames for value in frame.f_locals.values()]
-    assert not [text for text in shown if SECRET in text]
+    return frames
+
+
+def held_by(frames: list[FrameType]) -> list[str]:
+    return [repr(value) for frame in frames for value in frame.f_locals.values()]
 
 
 def is_ours(frame: FrameType) -> bool:

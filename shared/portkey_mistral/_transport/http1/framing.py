@@ -50,6 +50,7 @@ class Message:
         lines = [_line(name, headers[name]) for name in headers]
         if "" in lines:
             refused = list(headers)[lines.index("")]
+            del headers, lines  # a trace would print them with this frame
             raise httpx.LocalProtocolError(f"Illegal header value for {refused!r}")
         self._head = f"{method} {target} HTTP/1.1\r\n{''.join(lines)}\r\n".encode("latin-1")
         self._body = body

@@ -149,8 +149,10 @@ def message_for(request: HTTPRequest, address: Address) -> Message:
     """
     body = request.body or b""
     length = {"content-length": str(len(body))} if request.body is not None else {}
-    headers = {**address.headers, **request.headers, **length}
-    return Message(request.method, address.target, headers, body)
+    # In no variable, as traces print what those hold.
+    return Message(
+        request.method, address.target, {**address.headers, **request.headers, **length}, body
+    )
 
 
 if hasattr(select, "poll"):
