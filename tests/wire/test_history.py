@@ -20,8 +20,10 @@ from mistral_common.protocol.instruct.validator import (
     ValidationMode,
 )
 
+from portkey_mistral._wire import history
 from portkey_mistral._wire.history import repair
 from portkey_mistral._wire.ids import short_id
+from portkey_mistral._wire.mistral import encode_message
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.messages import ImagePart, Message, TextPart, ThinkingPart, ToolCall
 
@@ -256,3 +258,22 @@ def test_mistral_accepts_every_repaired_history(messages):
     # What users and tools said is still there.
     said = "".join(message.text for message in repaired)
     assert all(m.text in said for m in messages if m.role in ("user", "tool", "system"))
+
+
+PLAIN = st.one_of(
+    st.builds(system, CONTENTS),
+    st.builds(Message, st.just("user"), CONTENTS, prefix=st.booleans()),
+    st.builds(Message, st.just("user"), CONTENTS, name=TEXTS, tool_call_id=IDS, tool_calls=CALLS),
+)
+
+
+@given(st.lists(PLAIN | MESSAGES, min_size=1, max_size=3))
+def test_what_is_taken_to_need_no_repair_goes_out_as_if_repaired(messages):
+    def sent():
+        return [encode_message(message) for message in repair(messages)]
+
+    if history._is_simple(messages):
+        at_once = sent()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(history, "_is_simple", lambda _: False)
+            assert at_once == sent()

@@ -1,6 +1,11 @@
-import pytest
+from contextlib import suppress
 
-from portkey_mistral._wire.mistral import canonical
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portkey_mistral._wire.encode import encode
+from portkey_mistral._wire.mistral import canonical, settled
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.messages import (
     AudioPart,
@@ -211,6 +216,22 @@ def test_without_tools_nothing_is_said_of_them(accept):
     body = canonical(chat(**fields), stream=False)
     accept("chat.request", body)
     assert set(body) == {"model", "messages"}
+
+
+EXTRAS = st.dictionaries(
+    st.sampled_from(["tools", "tool_choice", "parallel_tool_calls", "temperature", "seed", "new"]),
+    st.sampled_from([None, [], "auto", "any", 1, {}]),
+)
+
+
+@given(EXTRAS, st.sampled_from([(), (WEATHER,)]), st.booleans())
+def test_a_body_says_nothing_that_overrides_would_take_away(extra, tools, stream):
+    """So it need not be settled again for a target that has none."""
+    request = chat(tools=tools, tool_choice=ToolChoice(mode="auto"), stop=[], extra=extra)
+    with suppress(InvalidRequestError):
+        body = canonical(request, stream=stream)
+        assert list(settled(body).items()) == list(body.items())
+        assert encode(body, {}, "mistral", "chat").body == body
 
 
 @pytest.mark.parametrize("choice", [ToolChoice(mode="any"), ToolChoice(function="f")])
