@@ -504,6 +504,7 @@ ONE_CALL: dict[str, tuple[dict[str, Any], str]] = {
     "trace id": ({"trace_id": [SECRET]}, "trace_id must be text, got list"),
     "metadata": ({"portkey_metadata": SECRET}, "portkey_metadata must be a mapping of texts"),
     "format": ({"response_format": "json"}, "response_format must be {'type': 'json_object'}"),
+    "formats": ({"response_format": []}, "response_format must be {'type': 'json_object'}"),
     "config": ({"portkey_config": {"targets": [{"api_kye": SECRET}]}}, "did you mean 'api_key'?"),
 }
 

@@ -116,7 +116,7 @@ class GenerationSettings(BaseModel):
         fields = {
             name: value
             for name in GENERATION_FIELDS
-            if (value := said[name]) is not None and value != []
+            if (value := said[name]) is not None and (value != [] or name == "response_format")
         }
         fields["model"] = fields.get("model") or own["model"]
         if "request_metadata" in fields:
