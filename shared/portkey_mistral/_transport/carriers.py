@@ -20,6 +20,7 @@ __all__ = [
     "AsyncReply",
     "AsyncStockCarrier",
     "Carrier",
+    "Head",
     "Reply",
     "StockCarrier",
 ]
