@@ -6,14 +6,17 @@ import asyncio
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
 
 from llamaindex_portkey_mistral.moulding import text_item
 from llamaindex_portkey_mistral.responses import from_delta, from_response, to_completion
-from portkey_mistral import Assembler, AsyncStream, Stream
+from portkey_mistral import Assembler
 from portkey_mistral.responses import CallInfo, Delta
+
+if TYPE_CHECKING:
+    from portkey_mistral import AsyncStream, Stream
 
 __all__ = ["Unfolding", "as_completions", "as_completions_async", "unfold", "unfold_async"]
 

@@ -1,12 +1,8 @@
 """Mistral models over Portkey, straight at Mistral, or offline: the core under both adapters."""
 
-from importlib.metadata import version
+from typing import TYPE_CHECKING
 
-from portkey_mistral._transport.streaming import AsyncStream, Stream
-from portkey_mistral._wire.assembly import Assembler
-from portkey_mistral.client import Client
 from portkey_mistral.config import Config
-from portkey_mistral.embeddings import EmbeddingSettings
 from portkey_mistral.exceptions import (
     APIConnectionError,
     APIError,
@@ -31,7 +27,7 @@ from portkey_mistral.exceptions import (
     StreamInterruptedError,
     UnprocessableEntityError,
 )
-from portkey_mistral.generation import GenerationSettings
+from portkey_mistral.lazy import on_demand as _on_demand
 from portkey_mistral.messages import (
     AudioPart,
     Content,
@@ -48,7 +44,6 @@ from portkey_mistral.messages import (
     UnknownPart,
 )
 from portkey_mistral.models import ModelInfo, ModelRetiredWarning
-from portkey_mistral.progress import EmbeddingProgress
 from portkey_mistral.requests import (
     CallOptions,
     ChatRequest,
@@ -75,7 +70,29 @@ from portkey_mistral.responses import (
 from portkey_mistral.settings import MODEL_CONFIG, ConnectionSettings
 from portkey_mistral.state import SharedStateWarning
 
-__version__ = version("portkey-mistral")
+if TYPE_CHECKING:
+    from portkey_mistral._transport.streaming import AsyncStream, Stream
+    from portkey_mistral._version import __version__
+    from portkey_mistral._wire.assembly import Assembler
+    from portkey_mistral.client import Client
+    from portkey_mistral.embeddings import EmbeddingSettings
+    from portkey_mistral.generation import GenerationSettings
+    from portkey_mistral.progress import EmbeddingProgress
+else:
+    # What makes calls takes longer to import than all the rest, and nobody needs both kinds of settings.
+    __getattr__, __dir__ = _on_demand(
+        __name__,
+        {
+            "Assembler": "portkey_mistral._wire.assembly",
+            "AsyncStream": "portkey_mistral._transport.streaming",
+            "Client": "portkey_mistral.client",
+            "EmbeddingProgress": "portkey_mistral.progress",
+            "EmbeddingSettings": "portkey_mistral.embeddings",
+            "GenerationSettings": "portkey_mistral.generation",
+            "Stream": "portkey_mistral._transport.streaming",
+            "__version__": "portkey_mistral._version",
+        },
+    )
 
 __all__ = [
     "MODEL_CONFIG",

@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.metadata import version
 from operator import attrgetter
 from typing import Any
 
@@ -21,6 +20,7 @@ from portkey_mistral._checks import check_options
 from portkey_mistral._records import record
 from portkey_mistral._transport.connections import Wiring
 from portkey_mistral._transport.permits import Bound
+from portkey_mistral._version import __version__
 from portkey_mistral.config import Config, Node, Retry, Target
 from portkey_mistral.requests import CallOptions
 from portkey_mistral.settings import ConnectionSettings, memo_of
@@ -32,7 +32,7 @@ _DEFAULT_RETRIES = 2
 _TOO_SHORT_TO_BE_KEY = 12
 # Behind a slug stands a provider that Portkey keeps; the model is mostly Mistral's all the same.
 _MISTRALS = ("mistral-ai", "@")
-_USER_AGENT = f"portkey-mistral/{version('portkey-mistral')}"
+_USER_AGENT = f"portkey-mistral/{__version__}"
 _NO_OPTIONS = CallOptions()
 
 

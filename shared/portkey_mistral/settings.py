@@ -8,19 +8,20 @@ share it and a changed key or URL takes effect at once.
 
 from __future__ import annotations
 
+import importlib
 import os
 import ssl
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-import httpx
 from pydantic import (
     AfterValidator,
     AliasChoices,
     BaseModel,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     SecretStr,
     ValidationError,
     ValidationInfo,
@@ -28,6 +29,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from portkey_mistral import residency, ways
 from portkey_mistral.config import Config, check_direct_config, check_gateway_config, checks
@@ -63,11 +65,41 @@ MODEL_CONFIG = ConfigDict(
 # What a thread can wait for at most is less than what a float can say.
 _LONGEST_TIMEOUT = 1e9
 
+
+class _OfHttpx:
+    """A class of httpx, which is imported with the first object that needs it: it takes as long as all of us."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"httpx.{self._name}"
+
+    def __get_pydantic_core_schema__(self, _: Any, __: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._check)
+
+    def _check(self, value: object) -> object:
+        import httpx
+
+        if not isinstance(value, getattr(httpx, self._name)):
+            raise PydanticKnownError("is_instance_of", {"class": self._name})
+        return value
+
+
 # A key may be given as text; it is kept as a SecretStr. Type checkers see both, pydantic converts.
 if TYPE_CHECKING:
+    from httpx import AsyncClient, Timeout
+    from httpx import Client as SyncClient
+
     Secret = SecretStr | str
 else:
     Secret = SecretStr
+    SyncClient = Annotated[Any, _OfHttpx("Client")]
+    AsyncClient = Annotated[Any, _OfHttpx("AsyncClient")]
+    Timeout = Annotated[Any, _OfHttpx("Timeout")]
+
+# Loaded with the first object: longer than all the rest, and a first call may hold up an event loop.
+_CALLING = ("portkey_mistral.client", "portkey_mistral.state.memory")
 
 _PROXY_SCHEMES = ("http://", "https://", "socks5://", "socks5h://")
 
@@ -172,7 +204,7 @@ class ConnectionSettings(BaseModel):
     residency_hosts: dict[str, str] = Field(
         default_factory=dict, description="Regions of your own hosts: {'llm.example.eu': 'eu'}."
     )
-    timeout: float | httpx.Timeout | None = Field(
+    timeout: float | Timeout | None = Field(
         default=120.0, description="One attempt, httpx's meaning; seconds. None waits for ever."
     )
     first_token_timeout: float | None = Field(
@@ -240,13 +272,13 @@ class ConnectionSettings(BaseModel):
     ssl_context: ssl.SSLContext | None = Field(
         default=None, exclude=True, repr=False, description="TLS settings; else httpx's default."
     )
-    http_client: httpx.Client | None = Field(
+    http_client: SyncClient | None = Field(
         default=None,
         exclude=True,
         repr=False,
         description="A client of your own for sync calls; used as it is, never closed by us.",
     )
-    http_async_client: httpx.AsyncClient | None = Field(
+    http_async_client: AsyncClient | None = Field(
         default=None,
         validation_alias=AliasChoices("http_async_client", "async_http_client"),
         exclude=True,
@@ -264,6 +296,8 @@ class ConnectionSettings(BaseModel):
             except ValidationError as error:
                 # pydantic's own text and its chain can print inputs, keys among them.
                 raise ConfigurationError(explain(error, type(self))) from None
+            for module in _CALLING:
+                importlib.import_module(module)
 
     @field_validator("api_key", "portkey_api_key", "virtual_key")
     @classmethod
@@ -316,12 +350,16 @@ class ConnectionSettings(BaseModel):
         return others | ways.resolve(connection, os.environ)
 
     @field_serializer("timeout", when_used="json")
-    def _write_timeout(self, timeout: float | httpx.Timeout | None) -> Any:
+    def _write_timeout(self, timeout: float | Timeout | None) -> Any:
+        import httpx
+
         return timeout.as_dict() if isinstance(timeout, httpx.Timeout) else timeout
 
     @field_validator("timeout", mode="before")
     @classmethod
     def _read_timeout(cls, value: Any) -> Any:
+        import httpx
+
         if isinstance(value, dict):
             return httpx.Timeout(**value)
         if value is None or isinstance(value, httpx.Timeout) or is_seconds(_number(value)):

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portkey_mistral._calls import Job, deadline_of, prepare_call
 from portkey_mistral._checks import check_request, check_text
@@ -28,9 +28,11 @@ from portkey_mistral.exceptions import APIStatusError, RateLimitError
 from portkey_mistral.progress import ShowProgress
 from portkey_mistral.requests import CallOptions, EmbeddingDtype, EmbeddingRequest
 from portkey_mistral.responses import CallInfo, EmbeddingBatch, EmbeddingResponse, Usage
-from portkey_mistral.resume import ResumeStore
 from portkey_mistral.settings import ConnectionSettings
 from portkey_mistral.tokens import estimate_tokens
+
+if TYPE_CHECKING:
+    from portkey_mistral.resume import ResumeStore
 
 __all__ = ["EmbeddingJob", "Part", "joined", "vectors_of"]
 
@@ -221,7 +223,11 @@ class EmbeddingJob:
 
     def _store(self) -> ResumeStore | None:
         path = self._settings.embed_resume
-        return None if path is None else ResumeStore(path, self._request, self._settings.place)
+        if path is None:
+            return None
+        from portkey_mistral.resume import ResumeStore
+
+        return ResumeStore(path, self._request, self._settings.place)
 
     def _with_known(self, texts: Iterator[str]) -> Iterator[tuple[str, Sequence[float] | None]]:
         """Put to each text the vector that a resume store has of it."""

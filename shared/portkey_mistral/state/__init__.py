@@ -11,12 +11,21 @@ import atexit
 import os
 import threading
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from portkey_mistral.exceptions import ConfigurationError
-from portkey_mistral.state.memory import MemoryState
+from portkey_mistral.lazy import on_demand as _on_demand
 from portkey_mistral.state.outage import SharedStateWarning
-from portkey_mistral.state.store import State
 from portkey_mistral.state.urls import without_password
+
+if TYPE_CHECKING:
+    from portkey_mistral.state.memory import MemoryState
+    from portkey_mistral.state.store import State
+else:
+    __getattr__, __dir__ = _on_demand(
+        __name__,
+        {"MemoryState": "portkey_mistral.state.memory", "State": "portkey_mistral.state.store"},
+    )
 
 __all__ = ["MemoryState", "SharedStateWarning", "State", "connect", "without_password"]
 
@@ -43,6 +52,8 @@ def _open(url: str) -> State:
     scheme, colon, _ = url.partition(":")
     match scheme + colon:
         case "memory:":
+            from portkey_mistral.state.memory import MemoryState
+
             return MemoryState()
         case "redis:" | "rediss:":
             return _open_redis(url)
