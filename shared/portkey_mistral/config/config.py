@@ -11,7 +11,6 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema, to_json
 
-from portkey_mistral.config import drawing, svg
 from portkey_mistral.config.schema import normalise
 from portkey_mistral.config.secrets import reveal, without_secrets
 from portkey_mistral.config.source import Slug, load
@@ -87,17 +86,21 @@ class Config:
 
     def explain(self) -> str:
         """Draw the tree as text: strategies, shares, retries and timeouts. No key is in it."""
-        return drawing.text_tree(self.root) if self.root is not None else f"slug {self.slug}"
+        from portkey_mistral.config.drawing import text_tree
+
+        return text_tree(self.root) if self.root is not None else f"slug {self.slug}"
 
     def to_mermaid(self) -> str:
         """Draw the tree as a Mermaid flowchart. No key is in it."""
-        return (
-            drawing.mermaid(self.root) if self.root is not None else drawing.mermaid_slug(self.slug)
-        )
+        from portkey_mistral.config.drawing import mermaid, mermaid_slug
+
+        return mermaid(self.root) if self.root is not None else mermaid_slug(self.slug)
 
     def to_svg(self) -> str:
         """Draw the tree as an SVG picture. No key is in it."""
-        return svg.svg(self.root) if self.root is not None else svg.slug_svg(str(self.slug))
+        from portkey_mistral.config.svg import slug_svg, svg
+
+        return svg(self.root) if self.root is not None else slug_svg(str(self.slug))
 
     def _repr_svg_(self) -> str:
         return self.to_svg()
@@ -106,7 +109,9 @@ class Config:
         return f'<div style="overflow-x: auto">{self.to_svg()}</div>'
 
     def __repr__(self) -> str:
-        return f"Config({self.slug or drawing.one_line(self.root)})"
+        from portkey_mistral.config.drawing import one_line
+
+        return f"Config({self.slug or one_line(self.root)})"
 
     def __hash__(self) -> int:
         return hash(self.fingerprint)
