@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from portkey_mistral import __version__
 
 __all__ = ["DISTRIBUTION", "__version__"]
 
 DISTRIBUTION = "portkey-mistral"
-__version__ = version(DISTRIBUTION)

@@ -13,8 +13,6 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel, Field, model_validator
 
-from langchain_portkey_mistral._version import DISTRIBUTION, __version__
-from langchain_portkey_mistral.bindings import bound
 from langchain_portkey_mistral.call_arguments import MODEL_ARGUMENTS, chat_request, to_options
 from langchain_portkey_mistral.errors import langchain_errors
 from langchain_portkey_mistral.events import Event, EventWriter
@@ -22,8 +20,8 @@ from langchain_portkey_mistral.identity import identity, of_the_answer, traceabl
 from langchain_portkey_mistral.messages_out import to_chat_result
 from langchain_portkey_mistral.metadata import PROVIDER, add_token_usage, known
 from langchain_portkey_mistral.profiles import LookedUpProfile, profile_of
+from langchain_portkey_mistral.schemas import Method, Schema
 from langchain_portkey_mistral.streaming import ChunkWriter
-from langchain_portkey_mistral.structured import Method, Schema, structured
 from langchain_portkey_mistral.token_counts import count_message_tokens, token_ids
 from langchain_portkey_mistral.tools import ToolLike, tool_choice_value, tool_dicts
 from portkey_mistral.exceptions import InvalidRequestError
@@ -212,6 +210,8 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
 
     @model_validator(mode="after")
     def _set_portkey_mistral_version(self) -> Self:
+        from langchain_portkey_mistral._version import DISTRIBUTION, __version__
+
         self._add_version(DISTRIBUTION, __version__)
         return self
 
@@ -387,6 +387,8 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
             A `portkey_config` is read at once: it is checked, and a binding shows none of its keys, nor the
             values of headers.
             """
+            from langchain_portkey_mistral.bindings import bound
+
             return bound(self, kwargs)
 
     def bind_tools(
@@ -453,6 +455,8 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
         Raises:
             InvalidRequestError: an unknown method, or arguments that do not go together.
         """
+        from langchain_portkey_mistral.structured import structured
+
         with langchain_errors():
             return structured(
                 self,

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from langchain_portkey_mistral.chat_models import ChatPortkeyMistral
 from langchain_portkey_mistral.errors import langchain_errors
-from langchain_portkey_mistral.structured import Schema
+from langchain_portkey_mistral.schemas import Schema
 from langchain_portkey_mistral.tools import ToolLike
 from portkey_mistral.exceptions import ConfigurationError
 

@@ -18,7 +18,6 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ContextThreadPoolExecutor
 from pydantic import AliasChoices, Field, model_validator
 
-from langchain_portkey_mistral._version import DISTRIBUTION, __version__
 from langchain_portkey_mistral.bindings import bound
 from langchain_portkey_mistral.call_arguments import refuse_unknown
 from langchain_portkey_mistral.errors import langchain_errors
@@ -146,6 +145,8 @@ class PortkeyMistralFIM(ConnectionSettings, BaseLLM):
 
     @model_validator(mode="after")
     def _set_portkey_mistral_version(self) -> Self:
+        from langchain_portkey_mistral._version import DISTRIBUTION, __version__
+
         self._add_version(DISTRIBUTION, __version__)
         return self
 

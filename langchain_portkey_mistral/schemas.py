@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from langchain_core.utils.function_calling import convert_to_openai_function
 from pydantic import BaseModel
 
-__all__ = ["Schema", "function_of"]
+__all__ = ["Method", "Schema", "function_of"]
 
+Method: TypeAlias = Literal["function_calling", "json_schema", "json_mode"]
 Schema: TypeAlias = Mapping[str, Any] | type
 Definitions: TypeAlias = Mapping[str, Any]
 

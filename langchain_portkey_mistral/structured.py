@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
@@ -25,7 +25,7 @@ from langchain_portkey_mistral.parsers import (
     PydanticParser,
     PydanticToolParser,
 )
-from langchain_portkey_mistral.schemas import Schema, function_of
+from langchain_portkey_mistral.schemas import Method, Schema, function_of
 from langchain_portkey_mistral.tools import ToolLike
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.models import find
@@ -34,9 +34,7 @@ from portkey_mistral.tool_names import wire_name
 if TYPE_CHECKING:
     from langchain_portkey_mistral.chat_models import ChatPortkeyMistral
 
-__all__ = ["Method", "Schema", "structured"]
-
-Method: TypeAlias = Literal["function_calling", "json_schema", "json_mode"]
+__all__ = ["structured"]
 
 
 def structured(
