@@ -162,9 +162,9 @@ def decode_embeddings(
     if len(data) != expected:
         raise MalformedAnswer(f"asked for {expected} embeddings, got {len(data)}")
     arrays = _in_order(data, dtype)
+    for index, vector in enumerate(arrays):
+        _check_vector(vector, index, len(arrays[0]))
     vectors = arrays if packed else [v.tolist() if isinstance(v, array) else v for v in arrays]
-    for index, vector in enumerate(vectors):
-        _check_vector(vector, index, len(vectors[0]))
     usage = decode_usage(answer.get("usage")) or Usage()
     return vectors, answer.get("model") or "", usage
 
