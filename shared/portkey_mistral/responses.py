@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from portkey_mistral.messages import Message, Part
 
@@ -25,6 +25,8 @@ __all__ = [
     "ToolCallDelta",
     "Usage",
 ]
+
+_Kind = TypeVar("_Kind")
 
 # A server may add one; unknown reasons pass through as they are.
 FinishReason: TypeAlias = Literal["stop", "length", "model_length", "tool_calls", "error"] | str
@@ -156,6 +158,24 @@ class ToolCallDelta:
     arguments: str
 
 
+def _makes_raw_when_asked(kind: type[_Kind]) -> type[_Kind]:
+    """Let `raw` be given as a tuple too, whose first item makes it of the tuple: few ask, and it costs the most."""
+    slot = vars(kind)["raw"]
+    look, put = slot.__get__, slot.__set__
+
+    def raw(delta: _Kind) -> Mapping[str, Any]:
+        given = look(delta)
+        if type(given) is tuple:
+            given = given[0](given)
+            put(delta, given)
+        made: Mapping[str, Any] = given
+        return made
+
+    setattr(kind, "raw", property(raw, put))  # noqa: B010  # not for a type checker to see
+    return kind
+
+
+@_makes_raw_when_asked
 @dataclass(slots=True)
 class Delta:
     """What one event of a stream adds to one choice.

@@ -7,7 +7,6 @@ no index; arguments as an object; no id at all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from portkey_mistral._wire.faults import MalformedEvent
@@ -63,8 +62,8 @@ class Fragments:
         return tuple(named)
 
     def _add(self, raw: object) -> ToolCallDelta:
-        function = raw.get("function") if isinstance(raw, Mapping) else None
-        if not isinstance(raw, Mapping) or not isinstance(function, Mapping):
+        function = raw.get("function") if isinstance(raw, dict) else None
+        if not isinstance(raw, dict) or not isinstance(function, dict):
             raise MalformedEvent("a tool call has no function")
         id_, name = known_id(raw.get("id")), function.get("name") or None
         call = self._call_of(raw.get("index"), id_, name)

@@ -112,7 +112,7 @@ def decode_part(raw: object) -> Part:
     """
     if isinstance(raw, str):
         return TextPart(raw)
-    if not isinstance(raw, Mapping):
+    if not isinstance(raw, dict):
         raise MalformedAnswer(f"a content chunk is {type(raw).__name__}, not an object")
     match raw:
         case {"type": "text", "text": str(text)}:
@@ -143,15 +143,11 @@ def _decode_thinking(raw: Mapping[str, Any], thought: str | list[Any]) -> Thinki
         text="".join(item["text"] for item in items if _is_text(item)),
         closed=raw.get("closed") is not False,
         signature=raw.get("signature"),
-        references=tuple(
-            item for item in items if isinstance(item, Mapping) and not _is_text(item)
-        ),
+        references=tuple(item for item in items if isinstance(item, dict) and not _is_text(item)),
     )
 
 
 def _is_text(item: object) -> bool:
     return (
-        isinstance(item, Mapping)
-        and item.get("type") == "text"
-        and isinstance(item.get("text"), str)
+        isinstance(item, dict) and item.get("type") == "text" and isinstance(item.get("text"), str)
     )

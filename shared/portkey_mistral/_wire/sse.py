@@ -1,17 +1,17 @@
-"""Server-sent events, as the HTML standard reads them. Bytes in, the data of whole events out."""
+"""Server-sent events, as the HTML standard reads them. Bytes in, events and their data out."""
 
 from __future__ import annotations
 
-__all__ = ["SSEDecoder"]
+__all__ = ["SSEDecoder", "data_of"]
 
 _BOM = b"\xef\xbb\xbf"
 
 
 class SSEDecoder:
-    """Cuts a byte stream, split anywhere, into the `data` of its events.
+    """Cuts a byte stream, split anywhere, into its events.
 
-    Lines may end in LF, CRLF or CR; comments and fields other than `data` are left out; several `data`
-    lines of one event are joined by LF. An event without the empty line that ends it is never given.
+    Lines may end in LF, CRLF or CR, and end in LF here. An event without the empty line that ends it is
+    never given.
     """
 
     __slots__ = ("_after_cr", "_at_start", "_rest")
@@ -37,14 +37,13 @@ class SSEDecoder:
                 return []
             self._at_start = False
             data = data.removeprefix(_BOM)
-        *blocks, self._rest = data.split(b"\n\n")
-        payloads: list[bytes] = []
-        for block in blocks:
-            if block.startswith(b"data: ") and b"\n" not in block:
-                payloads.append(block[6:])
-            elif (payload := _data_of(block)) is not None:
-                payloads.append(payload)
-        return payloads
+        lines = data.split(b"\n")
+        if len(lines) % 2 and not any(lines[1::2]):
+            # Events of one line, as almost all are: one byte is looked for in half the time of two.
+            *events, self._rest = lines[::2]
+        else:
+            *events, self._rest = data.split(b"\n\n")
+        return events
 
     def _with_plain_line_ends(self, data: bytes) -> bytes:
         # A CR ends its line at once; an LF that follows it, maybe in the next bytes, is part of it.
@@ -55,10 +54,16 @@ class SSEDecoder:
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
-def _data_of(block: bytes) -> bytes | None:
+def data_of(event: bytes) -> bytes | None:
+    """Return the data of an event; None if it has none.
+
+    Comments and fields other than `data` are left out; several `data` lines are joined by LF.
+    """
+    if event.startswith(b"data: ") and event.find(b"\n") < 0:
+        return event[6:]
     values = [
         line[5:].removeprefix(b" ") if line.startswith(b"data:") else b""
-        for line in block.split(b"\n")
+        for line in event.split(b"\n")
         if line == b"data" or line.startswith(b"data:")
     ]
     return b"\n".join(values) if values else None

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from pydantic_core import from_json
-
 from portkey_mistral._wire.decode import decode_chat
 from portkey_mistral._wire.failures import in_band_error
 from portkey_mistral._wire.faults import (
@@ -16,10 +14,11 @@ from portkey_mistral._wire.faults import (
     StreamCut,
     StreamFault,
 )
+from portkey_mistral._wire.forms import Form, Seen, form_of
 from portkey_mistral._wire.fragments import Fragments
 from portkey_mistral._wire.json import loads
 from portkey_mistral._wire.parts import decode_content, refusal, refusal_in
-from portkey_mistral._wire.sse import SSEDecoder
+from portkey_mistral._wire.sse import SSEDecoder, data_of
 from portkey_mistral._wire.usage import decode_usage
 from portkey_mistral.messages import Content, Part, TextPart, ThinkingPart, text_of
 from portkey_mistral.responses import ChatResponse, Choice, Delta, ToolCallDelta, Usage
@@ -34,6 +33,8 @@ __all__ = [
 ]
 
 _DONE = b"[DONE]"
+# Events with text that are looked at before a stream is held to have no form.
+_PATIENCE = 16
 
 
 class StreamDecoder:
@@ -45,8 +46,11 @@ class StreamDecoder:
     """
 
     __slots__ = (
+        "_before",
         "_finished",
+        "_form",
         "_fragments",
+        "_patience",
         "_refusals",
         "_reported",
         "_secrets",
@@ -60,6 +64,9 @@ class StreamDecoder:
     def __init__(self, secrets: Collection[str] = ()) -> None:
         self._sse = SSEDecoder()
         self._secrets = secrets
+        self._form: Form | None = None
+        self._before: Seen | None = None
+        self._patience = _PATIENCE
         self._started: set[int] = set()
         self._finished: set[int] = set()
         self._fragments: dict[int, Fragments] = {}
@@ -87,9 +94,7 @@ class StreamDecoder:
             raise self.fault
         deltas: list[Delta] = []
         try:
-            for payload in self._sse.feed(data):
-                if payload != _DONE and payload:
-                    self._event(payload, deltas)
+            self._read(self._sse.feed(data), deltas)
         except StreamFault as fault:
             self.fault = fault
             if not deltas:
@@ -116,48 +121,38 @@ class StreamDecoder:
         error = in_band_error(_json(rest), secrets=self._secrets)
         raise error or StreamCut("The server answered a streamed request with a plain JSON body.")
 
-    def _event(self, payload: bytes, deltas: list[Delta]) -> None:
-        try:
-            event = from_json(payload)
-        except ValueError:
-            event = _json(payload)
-        try:
-            # The common event, text and nothing else, is told by its shape and handled here.
-            (choice,) = event["choices"]
-            delta = choice["delta"]
-            text = delta["content"]
-            if (
-                len(delta) == 1
-                and len(choice) == 3  # index, delta, finish_reason
-                and choice["finish_reason"] is None
-                and type(text) is str
-                and event.get("usage") is None
-                and "error" not in event
-            ):
-                index = choice["index"]
-                self._started.add(index)
-                if text:
-                    self.committed = True
-                deltas.append(
-                    Delta(index, text, (), (), None, None, None, event["id"], event["model"], event)
-                )
-                return
-        except (KeyError, TypeError, ValueError):
-            pass
-        self._any_event(event, deltas)
+    def _read(self, events: list[bytes], deltas: list[Delta]) -> None:
+        for event in events:
+            form = self._form
+            if form is not None and (delta := form.read(event)) is not None:
+                deltas.append(delta)
+            elif (payload := data_of(event)) and payload != _DONE:
+                count = len(deltas)
+                self._decode(payload, deltas)
+                if len(deltas) == count + 1 and deltas[-1].text and self._patience:
+                    self._learn((event, deltas[-1]))
 
-    def _any_event(self, event: Any, deltas: list[Delta]) -> None:
-        if not isinstance(event, Mapping):
+    def _learn(self, seen: Seen) -> None:
+        """Take the form of two events that come one after the other."""
+        self._patience -= 1
+        if self._before and (form := form_of(seen, self._before)):
+            self._form, self._patience = form, _PATIENCE
+        self._before = seen
+
+    def _decode(self, payload: bytes, deltas: list[Delta]) -> None:
+        event = _json(payload)
+        if not isinstance(event, dict):
             raise MalformedEvent(
                 f"An event of the stream is {type(event).__name__}, not an object."
             )
         if (error := in_band_error(event, secrets=self._secrets)) is not None:
             raise error
-        usage = decode_usage(event.get("usage"), service_tier=event.get("service_tier"))
-        if usage is not None:
-            self._usage = usage
-        choices = event.get("choices") or ()
-        if not isinstance(choices, list | tuple):
+        usage = None
+        if event.get("usage") is not None:
+            usage = decode_usage(event["usage"], service_tier=event.get("service_tier"))
+            self._usage = usage or self._usage
+        choices = event.get("choices") or []
+        if not isinstance(choices, list):
             raise MalformedEvent("The choices of a streamed event are not a list.")
         for choice in choices:
             self._choice(choice, event, deltas)
@@ -165,10 +160,10 @@ class StreamDecoder:
             self._report_usage(event, deltas, alone=usage is not None and not choices)
 
     def _choice(self, choice: Any, event: Mapping[str, Any], deltas: list[Delta]) -> None:
-        if not isinstance(choice, Mapping):
+        if not isinstance(choice, dict):
             raise MalformedEvent("A choice of a streamed event is not an object.")
         raw = choice.get("delta") or choice.get("message")
-        raw = raw if isinstance(raw, Mapping) else {}
+        raw = raw if isinstance(raw, dict) else {}
         index = choice.get("index")
         delta = self._delta(index if isinstance(index, int) else 0, raw, choice, event)
         finish = choice.get("finish_reason")
@@ -197,16 +192,8 @@ class StreamDecoder:
             self._refusals[index] = self._refusals.get(index, "") + refused
         if text or parts or calls or refused:
             self.committed = True
-        return Delta(
-            choice=index,
-            text=text,
-            parts=parts,
-            tool_calls=calls,
-            logprobs=choice.get("logprobs"),
-            id=event.get("id"),
-            model=event.get("model"),
-            raw=event,
-        )
+        logprobs, id_, model = choice.get("logprobs"), event.get("id"), event.get("model")
+        return Delta(index, text, parts, calls, None, None, logprobs, id_, model, event)
 
     def _finish(self, delta: Delta, reason: str) -> None:
         self._finished.add(delta.choice)
@@ -285,12 +272,15 @@ def _json(data: bytes) -> Any:
 
 
 def _content(raw: Mapping[str, Any]) -> tuple[str, tuple[Part, ...]]:
-    try:
-        content = decode_content(raw.get("content"))
-    except MalformedAnswer as fault:
-        raise MalformedEvent(str(fault)) from None
+    said = raw.get("content")
     # Other OpenAI-compatible servers keep the thinking beside the content.
     thought = raw.get("reasoning_content") or raw.get("reasoning")
+    if type(said) is str and not thought:
+        return said, ()
+    try:
+        content = decode_content(said)
+    except MalformedAnswer as fault:
+        raise MalformedEvent(str(fault)) from None
     if isinstance(thought, str) and thought:
         return text_of(content), (ThinkingPart(thought), *_parts(content))
     return text_of(content), () if isinstance(content, str) else content
