@@ -23,18 +23,15 @@ _MESSAGE, _CHUNK = fields_of(_SAMPLE.message), fields_of(_SAMPLE)
 
 def moulded(text: str) -> ChatGenerationChunk:
     """Make the same chunk."""
-    fields = {
-        **_MESSAGE,
-        "content": text,
-        # No two chunks may share a container.
-        "additional_kwargs": {},
-        "response_metadata": {"model_provider": PROVIDER},
-        "tool_calls": [],
-        "invalid_tool_calls": [],
-        "tool_call_chunks": [],
-    }
-    message = mould(AIMessageChunk, fields, {"content", "response_metadata"}, {})
-    chunk = {**_CHUNK, "text": text, "message": message}
+    fields, chunk = _MESSAGE.copy(), _CHUNK.copy()
+    fields["content"] = chunk["text"] = text
+    # No two chunks may share a container.
+    fields["additional_kwargs"] = {}
+    fields["response_metadata"] = {"model_provider": PROVIDER}
+    fields["tool_calls"] = []
+    fields["invalid_tool_calls"] = []
+    fields["tool_call_chunks"] = []
+    chunk["message"] = mould(AIMessageChunk, fields, {"content", "response_metadata"}, {})
     return mould(ChatGenerationChunk, chunk, {"text", "message"})
 
 

@@ -26,11 +26,13 @@ _BLOCK = fields_of(_SAMPLE.message.blocks[0])
 
 def moulded(text: str, delta: str = "", raw: Mapping[str, Any] | None = None) -> ChatResponse:
     """Make the same item."""
-    block = mould(TextBlock, {**_BLOCK, "text": text}, {"text"})
+    block, fields, item = _BLOCK.copy(), _MESSAGE.copy(), _ITEM.copy()
+    block["text"] = text
     # No two items may share a container.
-    fields = {**_MESSAGE, "additional_kwargs": {}, "blocks": [block]}
-    message = mould(ChatMessage, fields, {"role", "blocks", "additional_kwargs"})
-    item = {**_ITEM, "message": message, "delta": delta, "raw": raw, "additional_kwargs": {}}
+    fields["blocks"] = [mould(TextBlock, block, {"text"})]
+    fields["additional_kwargs"] = {}
+    item["message"] = mould(ChatMessage, fields, {"role", "blocks", "additional_kwargs"})
+    item["delta"], item["raw"], item["additional_kwargs"] = delta, raw, {}
     given = {"message", "delta", "raw", "logprobs", "additional_kwargs"}
     return mould(ChatResponse, item, given)
 

@@ -17,16 +17,13 @@ __all__ = ["fields_of", "fits", "mould"]
 M = TypeVar("M", bound=BaseModel)
 
 
-def _putter(slot: str) -> Any:
-    """Return what puts a value into a slot of a pydantic model; None, which `fits` notices, if it is gone."""
-    return getattr(vars(BaseModel).get(slot), "__set__", None)
+class _Blank(BaseModel):
+    """Lets its slots be filled without pydantic, whose own way costs more than all the rest here."""
+
+    __setattr__ = object.__setattr__
+    __delattr__ = object.__delattr__  # the two are one to a class: without this, neither is quick
 
 
-# Pydantic's own way to set these costs more than all the rest here.
-_put_fields = _putter("__dict__")
-_put_fields_set = _putter("__pydantic_fields_set__")
-_put_extra = _putter("__pydantic_extra__")
-_put_private = _putter("__pydantic_private__")
 _new = object.__new__
 
 
@@ -34,11 +31,13 @@ def mould(
     kind: type[M], fields: dict[str, Any], fields_set: set[str], extra: dict[str, Any] | None = None
 ) -> M:
     """Make an object of these fields, all of them; `fields_set` names those that were given."""
-    made = _new(kind)
-    _put_fields(made, fields)
-    _put_fields_set(made, fields_set)
-    _put_extra(made, extra)
-    _put_private(made, None)
+    blank: Any = _new(_Blank)
+    blank.__dict__ = fields
+    blank.__pydantic_fields_set__ = fields_set
+    blank.__pydantic_extra__ = extra
+    blank.__pydantic_private__ = None
+    blank.__class__ = kind
+    made: M = blank
     return made
 
 
