@@ -80,8 +80,23 @@ class ChunkWriter:
         Raises:
             ResponseFormatError: a second answer came, which would be mixed into the first.
         """
-        if self._goes_on_as_text(delta):
-            return text_chunk(delta.text)
+        text = delta.text
+        # As with almost every delta, there may be nothing to note: more text after text.
+        if (
+            text
+            and self._open is _PLAIN_TEXT
+            and delta.id == self._id
+            and not (
+                delta.parts
+                or delta.tool_calls
+                or delta.finish_reason
+                or delta.usage
+                or delta.logprobs
+                or delta.choice
+                or self._blocks
+            )
+        ):
+            return text_chunk(text)
         self._note(delta)
         content = self._content(delta)
         if content and isinstance(content, str) and not (delta.tool_calls or delta.logprobs):
@@ -125,23 +140,6 @@ class ChunkWriter:
         )
         return ChatGenerationChunk(
             message=message, generation_info=known(finish_reason=self._finish)
-        )
-
-    def _goes_on_as_text(self, delta: Delta) -> bool:
-        """Whether there is nothing to note, as with almost every delta: more text after text."""
-        return (
-            self._open == _PLAIN_TEXT
-            and delta.id == self._id
-            and delta.text != ""
-            and not (
-                delta.parts
-                or delta.tool_calls
-                or delta.finish_reason
-                or delta.usage
-                or delta.logprobs
-                or delta.choice
-                or self._blocks
-            )
         )
 
     def _note(self, delta: Delta) -> None:

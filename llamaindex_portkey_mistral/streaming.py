@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
 
@@ -32,13 +32,14 @@ class Unfolding:
         self._names = names
         self._single = single
         self._answer = Assembler()
-        self._raw: Mapping[str, Any] = {}
+        # The event that told the usage; the newest while none has.
+        self._told = Delta()
 
     def item(self, delta: Delta) -> ChatResponse | None:
         """Take one delta in; return what it shows. Of several answers the first is shown as it comes."""
         self._answer.add(delta)
         if delta.usage is not None or self._answer.usage is None:
-            self._raw = delta.raw
+            self._told = delta
         if delta.choice != 0:
             return None
         text = self._answer.text
@@ -51,7 +52,7 @@ class Unfolding:
 
         Token counters read only the last item, so its `raw` is the event that carried the usage.
         """
-        answer = replace(self._answer.response(info), raw=self._raw)
+        answer = replace(self._answer.response(info), raw=self._told.raw)
         item = from_response(answer, self._names, single=self._single)
         item.delta = ""
         return item

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from portkey_mistral.messages import Content, Message, Part, TextPart, ThinkingPart, ToolCall
 from portkey_mistral.responses import (
@@ -51,8 +52,9 @@ class _Choice:
             self.parts += delta.parts
         elif delta.text:
             self.parts.append(delta.text)
-        for piece in delta.tool_calls:
-            self.calls.setdefault(piece.index, _Call()).add(piece)
+        if delta.tool_calls:
+            for piece in delta.tool_calls:
+                self.calls.setdefault(piece.index, _Call()).add(piece)
         if delta.finish_reason is not None:
             self.finish_reason = delta.finish_reason
         if delta.logprobs is not None:
@@ -76,7 +78,7 @@ class Assembler:
     """
 
     def __init__(self) -> None:
-        self._choices: dict[int, _Choice] = {}
+        self._choices: defaultdict[int, _Choice] = defaultdict(_Choice)
         self._id: str | None = None
         self._model = ""
         self._created: int | None = None
@@ -87,12 +89,8 @@ class Assembler:
             self.usage = delta.usage
         if self._id is None or not self._model:
             self._identify(delta)
-        if delta.choice < 0:
-            return
-        choice = self._choices.get(delta.choice)
-        if choice is None:
-            choice = self._choices[delta.choice] = _Choice()
-        choice.add(delta)
+        if delta.choice >= 0:
+            self._choices[delta.choice].add(delta)
 
     @property
     def text(self) -> str | None:
@@ -131,10 +129,15 @@ def _logprobs(tokens: list[Any]) -> Mapping[str, Any] | None:
     return {"content": tokens} if tokens else None
 
 
-def _content(pieces: list[Part | str]) -> Content:
+def _content(pieces: list[Any]) -> Content:
     """Join neighbours of one kind; nothing but text comes out as text."""
-    if {*map(type, pieces)} <= {str}:
-        return "".join(cast("list[str]", pieces))
+    try:
+        return "".join(pieces)
+    except TypeError:  # not all of them are texts
+        return _content_of_parts(pieces)
+
+
+def _content_of_parts(pieces: list[Part | str]) -> Content:
     runs: list[list[Part]] = []
     for piece in pieces:
         part = TextPart(piece) if isinstance(piece, str) else piece
