@@ -74,8 +74,8 @@ class Watchdog:
         self._reason = ""
         self._heard: float | None = None
         self._quiet_since = 0.0
-        self._bitten = threading.Event()
-        self._over = threading.Event()
+        self._bitten = False
+        self._over: threading.Event | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -86,7 +86,8 @@ class Watchdog:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._over.set()
+        if self._over is not None:
+            self._over.set()
 
     def watched(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """Pass the pieces on.
@@ -98,7 +99,8 @@ class Watchdog:
             yield from self._in_general_limit(pieces)
             return
         if (connection := self._reply.socket) is not None:
-            threading.Thread(target=self._guard, args=(connection,), daemon=True).start()
+            self._over = threading.Event()
+            threading.Thread(target=self._guard, args=(connection, self._over), daemon=True).start()
         while True:
             self._deadline = self._next_deadline()
             self._tell_transport()
@@ -110,7 +112,7 @@ class Watchdog:
                 raise
             self._deadline = None
             # A body without a length ends cleanly when its socket is shut down.
-            if self._bitten.is_set():
+            if self._bitten:
                 raise self._stalled()
             if data is None:
                 return
@@ -168,7 +170,7 @@ class Watchdog:
         limits = [limit for limit in (left, general) if limit is not None]
         self._reply.limit_reads(min(limits, default=None))
 
-    def _guard(self, connection: socket.socket) -> None:
+    def _guard(self, connection: socket.socket, over: threading.Event) -> None:
         # A limit that begins to hold during a nap is never over before the nap is.
         limits = (self._limits.first_token, self._limits.idle)
         nap = min((limit for limit in limits if limit is not None), default=1.0)
@@ -176,16 +178,16 @@ class Watchdog:
             deadline = self._deadline
             wait = nap if deadline is None else min(nap, deadline - time.monotonic())
             if wait <= 0 and deadline == self._deadline:
-                self._bitten.set()
+                self._bitten = True
                 # Only a shutdown wakes a thread that waits in recv(); a close would not.
                 with suppress(OSError):  # the peer may have been faster
                     connection.shutdown(socket.SHUT_RDWR)
                 return
-            if self._over.wait(max(wait, 0.001)):
+            if over.wait(max(wait, 0.001)):
                 return
 
     def _limit_behind(self, fault: httpx.HTTPError) -> StalledError | None:
-        if self._bitten.is_set():
+        if self._bitten:
             return self._stalled()
         return self._ran_out() if isinstance(fault, httpx.ReadTimeout) else None
 

@@ -28,9 +28,10 @@ _VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n]*)?")
 _HEADER = re.compile(rb"(%s):[ \t]*([^\x00\r\n\v\f]*?)[ \t]*" % _TOKEN.pattern.encode())
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
-_FIRST_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
+_CHUNK_LINE = rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n"
+_first_line = re.compile(_CHUNK_LINE).match
 # The line break after a chunk is read with the line of the next.
-_NEXT_CHUNK = re.compile(rb"\r\n" + _FIRST_CHUNK.pattern)
+_next_line = re.compile(rb"\r\n" + _CHUNK_LINE).match
 
 
 class ProtocolError(ValueError):
@@ -81,10 +82,10 @@ class ResponseReader:
 
     __slots__ = (
         "_buffer",
-        "_chunk_line",
         "_chunked",
         "_in_trailer",
         "_left",
+        "_line_at",
         "_method",
         "complete",
         "headers",
@@ -103,7 +104,7 @@ class ResponseReader:
         self._method = method
         self._buffer = b""
         self._chunked = False
-        self._chunk_line = _FIRST_CHUNK
+        self._line_at = _first_line
         self._in_trailer = False
         # Bytes of the body, or of the open chunk, that are still to come; None: until the connection ends.
         self._left: int | None = 0
@@ -198,28 +199,31 @@ class ResponseReader:
         if self._buffer:
             data, self._buffer = self._buffer + data, b""
         pieces: list[bytes] = []
-        at, left = 0, self._left or 0
+        end, at, left = len(data), 0, self._left or 0
+        line_at = self._line_at
         while not self._in_trailer:
-            if left:
-                piece = data[at : at + left]
-                pieces.append(piece)
-                at, left = at + len(piece), left - len(piece)
-                if left:
-                    break
-            if (line := self._chunk_line.match(data, at)) is None:
-                self._check_chunk_line(data[at:])
+            pieces.append(data[at : at + left])
+            at += left
+            if at > end:
+                at, left = end, at - end
+                break
+            if (line := line_at(data, at)) is None:
+                left = 0
+                self._check_line(data[at:], is_first=line_at is _first_line)
                 break
             at, left = line.end(), int(line[1], 16)
-            self._chunk_line = _NEXT_CHUNK
-            self._in_trailer = not left
+            line_at = _next_line
+            if not left:
+                self._in_trailer = True
+        self._line_at = line_at
         self._left = left
         rest = data[at:]
         self._buffer = self._trailer(rest) if self._in_trailer else rest
         return b"".join(pieces)
 
-    def _check_chunk_line(self, data: bytes) -> None:
+    def _check_line(self, data: bytes, *, is_first: bool) -> None:
         """Refuse what cannot become the line of a chunk any more, whatever follows."""
-        if self._chunk_line is _NEXT_CHUNK:
+        if not is_first:
             if not b"\r\n".startswith(data[:2]):
                 raise ProtocolError("A chunk of the answer is longer than it said.")
             data = data[2:]
