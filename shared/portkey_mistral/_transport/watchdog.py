@@ -95,9 +95,9 @@ class Watchdog:
         Raises:
             StalledError: the next one did not come in time.
         """
-        if not self._needed:
-            yield from self._in_general_limit(pieces)
-            return
+        return self._in_time(pieces) if self._needed else self._in_general_limit(pieces)
+
+    def _in_time(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         if (connection := self._reply.socket) is not None:
             self._over = threading.Event()
             threading.Thread(target=self._guard, args=(connection, self._over), daemon=True).start()
