@@ -42,8 +42,15 @@ def mould(
 
 
 def fields_of(sample: BaseModel) -> dict[str, Any]:
-    """Return all fields of an object, as a base for `mould`."""
-    return dict(sample.__dict__)
+    """Return all fields of an object, to be copied for each that `mould` makes."""
+
+    class Holder:
+        """Python keeps the names of its attributes once, and copies of its dict have only the values."""
+
+    holder = Holder()
+    for name, value in sample.__dict__.items():
+        setattr(holder, name, value)
+    return vars(holder)
 
 
 def fits(moulded: Callable[[str], BaseModel], constructed: Callable[[str], BaseModel]) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["cpu_seconds", "pin", "serving"]
+__all__ = ["cpu_seconds", "pin", "serving", "settled"]
 
 
 def pin() -> int | None:
@@ -48,21 +48,28 @@ def serving(core: int | None = None) -> Iterator[Callable[..., str]]:
             server.stdin.close()
 
 
+@contextmanager
+def settled() -> Iterator[None]:
+    """While the block runs, what was there before it is not looked through by the garbage collector."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 def cpu_seconds(work: Callable[[], object], *, budget: float) -> float:
     """The median CPU time of as many runs as fit into so many seconds, after one for warming up.
 
     Work that takes longer than that runs once, and that counts.
     """
-    gc.collect()
-    gc.freeze()  # what was there before is not looked through again
-    try:
+    with settled():
         ends = time.perf_counter() + budget
         warm_up, runs = _cpu_seconds(work), []
         while time.perf_counter() < ends:
             runs.append(_cpu_seconds(work))
         return statistics.median(runs or [warm_up])
-    finally:
-        gc.unfreeze()
 
 
 def _cpu_seconds(work: Callable[[], object]) -> float:

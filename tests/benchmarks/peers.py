@@ -6,7 +6,6 @@ A peer that is not installed is left out; `make bench` installs all of them.
 from __future__ import annotations
 
 import asyncio
-import gc
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from contenders import (
     PORTKEY_MISTRAL,
     Contender,
 )
+from measuring import settled
 from workloads import Target, Workload, workloads
 
 __all__ = ["Comparison", "Ratio", "compare", "compare_all", "compare_imports", "ratio_of"]
@@ -96,15 +96,16 @@ def compare(workload: Workload, url: Callable[..., str], *, rounds: int) -> Comp
         for name, subject in subjects.items():
             done = workload.run(subject, runner)  # and this warms up
             assert done == workload.units, f"{name}: {done} of {workload.units} {workload.unit}s"
-        for _ in range(rounds):
-            for name, subject in subjects.items():
-                taken[name].append(_microseconds(workload, subject, runner))
+        # What is collected between two turns wipes the caches of whoever has the next one.
+        with settled():
+            for _ in range(rounds):
+                for name, subject in subjects.items():
+                    taken[name].append(_microseconds(workload, subject, runner))
     return _comparison(workload.name, workload.unit, workload.clock, taken, workload.targets)
 
 
 def _microseconds(workload: Workload, subject: object, runner: asyncio.Runner) -> float:
     clock = CLOCKS[workload.clock]
-    gc.collect()
     started = clock()
     for _ in range(workload.repeated):
         workload.run(subject, runner)

@@ -154,7 +154,7 @@ def beside(most: float, peer: Contender = CHAT_MISTRAL_AI) -> Target:
 
 
 def workloads(
-    *, chunks: int = 500, paced: int = 200, calls: int = 200, texts: int = 4_096
+    *, chunks: int = 500, paced: int = 200, calls: int = 200, texts: int = 20_000
 ) -> tuple[Workload, ...]:
     """All of them, in this size."""
     burst, slow = {"n": chunks}, {"n": paced, "pace": PACE}
@@ -166,19 +166,18 @@ def workloads(
         ),
         Workload(
             "LangChain stream", "chunk", stream, LANGCHAIN, (beside(0.25),),
-            units=chunks, server=burst,
+            units=chunks, rounds=25, server=burst,
         ),
         Workload(
             "LangChain async stream", "chunk", astream, LANGCHAIN, (beside(0.25),),
-            units=chunks, server=burst,
+            units=chunks, rounds=25, server=burst,
         ),
         Workload(
             "LangChain stream, 2 ms apart", "chunk", stream, LANGCHAIN, (beside(0.5),),
             units=paced, rounds=5, server=slow,
         ),
         Workload(
-            "LangChain async stream, 2 ms apart", "chunk", astream, LANGCHAIN,
-            (beside(0.25),),
+            "LangChain async stream, 2 ms apart", "chunk", astream, LANGCHAIN, (beside(0.5),),
             units=paced, rounds=5, server=slow,
         ),
         Workload(
@@ -207,7 +206,7 @@ def workloads(
                 Target(EMBEDDINGS, 0.35, MISTRAL_AI_EMBEDDINGS),
                 Target(PACKED_EMBEDDINGS, 0.25, MISTRAL_AI_EMBEDDINGS),
             ),
-            units=texts, rounds=5, clock="wall", server={"lat": 50},
+            units=texts, rounds=3, clock="wall", server={"lat": 50},
         ),
         Workload(
             "One more client", "client", construct, (CLIENT, HTTPX), (Target(CLIENT, 1_000),),

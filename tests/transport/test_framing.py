@@ -141,6 +141,27 @@ def test_what_h11_reads_we_read(parts: list[bytes]) -> None:
     assert not ours.reusable or theirs.reusable
 
 
+@st.composite
+def long_bodies(draw: st.DrawFn) -> bytes:
+    """So many chunks that they are not cut off one by one; most of them plain, all of them alike in size."""
+    pieces = st.binary(min_size=1, max_size=12) | st.sampled_from(
+        [b"0", b"0\r\n\r\n", b"\r\n", b"5\r\n"]
+    )
+    parts = draw(st.lists(pieces, min_size=1, max_size=4))
+    size = draw(st.sampled_from(["%x", "%x", "%x", "%X", "0%x", "%x ", "%x;a=b"]))
+    chunks = [part * draw(st.sampled_from([1, 40, 80])) for part in parts] * 40
+    wire = b"".join(b"%s\r\n%s\r\n" % ((size % len(x)).encode(), x) for x in chunks)
+    damage = draw(st.sampled_from([b"", b"", b"", b"3\r\nfine\r\n", b"zz\r\nx\r\n", b"\r\n"]))
+    return b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + wire + damage + b"0\r\n\r\n"
+
+
+@given(split(long_bodies()))
+def test_many_chunks_at_once(parts: list[bytes]) -> None:
+    ours, theirs = read_by_us(parts), read_by_h11(parts)
+    assert ours.refused == theirs.refused
+    assert ours.refused or (ours.body, ours.whole) == (theirs.body, theirs.whole)
+
+
 @given(split(damaged()))
 def test_what_h11_refuses_we_refuse(parts: list[bytes]) -> None:
     ours, theirs = read_by_us(parts), read_by_h11(parts)
