@@ -85,13 +85,16 @@ class PortkeyMistralEmbeddings(ConnectionSettings, EmbeddingSettings, BaseModel,
         """Return a vector for each text. No texts, no call."""
         with langchain_errors():
             request = self._request(texts)
-            return _floats(self.client.embed(request, show_progress=self.show_progress).vectors)
+            progress = self.show_progress
+            answer = self.client.embed(request, show_progress=progress, as_lists=True)
+            return _floats(answer.vectors)
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
         """Return a vector for each text. No texts, no call."""
         with langchain_errors():
             request = self._request(texts)
-            answer = await self.client.aembed(request, show_progress=self.show_progress)
+            progress = self.show_progress
+            answer = await self.client.aembed(request, show_progress=progress, as_lists=True)
             return _floats(answer.vectors)
 
     def embed_query(self, text: str) -> list[float]:

@@ -14,7 +14,7 @@ from llamaindex_portkey_mistral.vector_cache import SpacedStore
 from portkey_mistral import ConnectionSettings
 from portkey_mistral.embeddings import EmbeddingSettings
 from portkey_mistral.requests import EmbeddingRequest
-from portkey_mistral.responses import EmbeddingBatch
+from portkey_mistral.responses import EmbeddingBatch, EmbeddingResponse
 from portkey_mistral.settings import MODEL_CONFIG, BodyExtras
 
 __all__ = ["PortkeyMistralEmbedding"]
@@ -117,12 +117,12 @@ class PortkeyMistralEmbedding(ConnectionSettings, EmbeddingSettings, Rebuildable
         return (await self._aget_text_embeddings([text]))[0]
 
     def _get_text_embeddings(self, texts: list[str]) -> list[Embedding]:
-        answer = self.client.embed(self._request(texts), show_progress=self.show_progress)
-        return [list(vector) for vector in answer.vectors]
+        request, progress = self._request(texts), self.show_progress
+        return _lists(self.client.embed(request, show_progress=progress, as_lists=True))
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[Embedding]:
-        answer = await self.client.aembed(self._request(texts), show_progress=self.show_progress)
-        return [list(vector) for vector in answer.vectors]
+        request, progress = self._request(texts), self.show_progress
+        return _lists(await self.client.aembed(request, show_progress=progress, as_lists=True))
 
     def embed_iter(self, texts: Iterable[str]) -> Iterator[EmbeddingBatch]:
         """Embed texts as they are read, a million of them in little memory; batches come in their order.
@@ -138,3 +138,7 @@ class PortkeyMistralEmbedding(ConnectionSettings, EmbeddingSettings, Rebuildable
 
     def _request(self, texts: Iterable[str]) -> EmbeddingRequest:
         return self.embedding_request(self.model_name, texts, self.additional_kwargs)
+
+
+def _lists(answer: EmbeddingResponse) -> list[Embedding]:
+    return [vector if isinstance(vector, list) else list(vector) for vector in answer.vectors]

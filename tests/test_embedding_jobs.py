@@ -585,6 +585,31 @@ def test_a_stopped_job_embeds_only_the_rest(embed, encoding, tmp_path: Path) -> 
         assert all(isinstance(vector, array) for vector in vectors)
 
 
+@embedding
+@pytest.mark.parametrize("encoding", ["base64", None])
+def test_vectors_as_lists_also_those_that_were_kept_packed(embed, encoding, tmp_path: Path) -> None:
+    network = EmbeddingNetwork()
+    mine = network.client(embed_resume=str(tmp_path / "vectors.sqlite"))
+    embed(mine, request_for(TEXTS[:1000], encoding_format=encoding))
+    request = request_for(TEXTS, encoding_format=encoding)
+    vectors = embed(mine, request, as_lists=True)
+    assert vectors == [vector_of(text) for text in TEXTS]
+    assert {type(vector) for vector in vectors} == {list}
+    assert Counter(network.embedded) == Counter(TEXTS)
+    again = embed(mine, request)
+    assert {type(vector) for vector in again} == ({array} if encoding else {list})
+
+
+@embedding
+def test_of_a_job_that_failed_what_is_there_is_in_lists_too(embed) -> None:
+    network = EmbeddingNetwork(refuse=refusing(3, status=500))
+    request = request_for(TEXTS, encoding_format="base64")
+    with pytest.raises(APIError) as caught:
+        embed(network.client(max_retries=0), request, as_lists=True)
+    assert caught.value.completed
+    assert {type(vector) for vector in caught.value.completed.values()} == {list}
+
+
 @iterating
 def test_everything_found_again_sends_nothing(
     iterate: Callable[..., list[EmbeddingBatch]], tmp_path

@@ -100,13 +100,16 @@ class Client:
         options: CallOptions | None = None,
         *,
         show_progress: ShowProgress = False,
+        as_lists: bool = False,
     ) -> EmbeddingResponse:
         """Return a vector for each text, in order; any number of texts. No texts, no call.
 
         Several requests run side by side, fewer while the server says that it has too many. A job of more
         than one request goes on after a minute's rate limit; `max_retries=0` forbids that.
+
+        `as_lists` makes lists of vectors that came packed (base64), while other texts are on their way.
         """
-        return _embedding.embed(self.settings, request, options, show_progress)
+        return _embedding.embed(self.settings, request, options, show_progress, as_lists=as_lists)
 
     async def aembed(
         self,
@@ -114,9 +117,12 @@ class Client:
         options: CallOptions | None = None,
         *,
         show_progress: ShowProgress = False,
+        as_lists: bool = False,
     ) -> EmbeddingResponse:
         """Return a vector for each text, in order; see `embed`."""
-        return await _embedding.aembed(self.settings, request, options, show_progress)
+        return await _embedding.aembed(
+            self.settings, request, options, show_progress, as_lists=as_lists
+        )
 
     def embed_iter(
         self,

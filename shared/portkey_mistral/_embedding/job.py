@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
+from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -79,8 +80,11 @@ class EmbeddingJob:
         request: EmbeddingRequest,
         options: CallOptions | None,
         show_progress: ShowProgress = False,
+        *,
+        as_lists: bool = False,
     ) -> None:
         check_request(request)
+        self._as_lists = as_lists
         self.most_in_flight = settings.max_concurrency or _IN_FLIGHT
         self.exhausted = False
         self.fault: Exception | None = None
@@ -161,7 +165,7 @@ class EmbeddingJob:
         part.usage += response.usage
         part.infos += response.infos
         part.model = response.model
-        part.vectors |= zip(indices, response.vectors, strict=True)
+        part.vectors |= zip(indices, map(self._shown, response.vectors), strict=True)
         self._tracker.add(len(indices), response.usage.prompt_tokens)
         if (store := self._store()) is not None:
             texts = [part.texts[index] for index in indices]
@@ -243,9 +247,16 @@ class EmbeddingJob:
         for batch in batches(
             texts, lambda item: estimate_tokens(item[0]) if item[1] is None else 0
         ):
-            known = {index: vector for index, (_, vector) in enumerate(batch) if vector is not None}
+            known = {
+                index: self._shown(vector)
+                for index, (_, vector) in enumerate(batch)
+                if vector is not None
+            }
             yield Part(start, [text for text, _ in batch], known)
             start += len(batch)
+
+    def _shown(self, vector: Sequence[float]) -> Sequence[float]:
+        return vector.tolist() if self._as_lists and isinstance(vector, array) else vector
 
     def _handed_out(self, part: Part) -> EmbeddingBatch:
         return EmbeddingBatch(

@@ -23,11 +23,15 @@ async def aembed(
     request: EmbeddingRequest,
     options: CallOptions | None,
     show_progress: ShowProgress = False,
+    *,
+    as_lists: bool = False,
 ) -> EmbeddingResponse:
     """Embed all texts."""
     batches: list[EmbeddingBatch] = []
     try:
-        async with aclosing(aembed_iter(settings, request, options, show_progress)) as parts:
+        async with aclosing(
+            aembed_iter(settings, request, options, show_progress, as_lists=as_lists)
+        ) as parts:
             async for batch in parts:
                 batches.append(batch)  # noqa: PERF401  what came before an error is needed
     except PortkeyMistralError as error:
@@ -41,9 +45,11 @@ async def aembed_iter(
     request: EmbeddingRequest,
     options: CallOptions | None,
     show_progress: ShowProgress = False,
+    *,
+    as_lists: bool = False,
 ) -> AsyncGenerator[EmbeddingBatch]:
     """Embed texts as they are read, and give the vectors of neighbouring texts together, in order."""
-    job = EmbeddingJob(settings, request, options, show_progress)
+    job = EmbeddingJob(settings, request, options, show_progress, as_lists=as_lists)
     running: set[asyncio.Task[None]] = set()
     try:
         while running or not job.exhausted:

@@ -23,11 +23,13 @@ def embed(
     request: EmbeddingRequest,
     options: CallOptions | None,
     show_progress: ShowProgress = False,
+    *,
+    as_lists: bool = False,
 ) -> EmbeddingResponse:
     """Embed all texts."""
     batches: list[EmbeddingBatch] = []
     try:
-        for batch in embed_iter(settings, request, options, show_progress):
+        for batch in embed_iter(settings, request, options, show_progress, as_lists=as_lists):
             batches.append(batch)  # noqa: PERF402  what came before an error is needed
     except PortkeyMistralError as error:
         error.completed = {**vectors_of(batches), **(error.completed or {})}
@@ -40,9 +42,11 @@ def embed_iter(
     request: EmbeddingRequest,
     options: CallOptions | None,
     show_progress: ShowProgress = False,
+    *,
+    as_lists: bool = False,
 ) -> Iterator[EmbeddingBatch]:
     """Embed texts as they are read, and give the vectors of neighbouring texts together, in order."""
-    job = EmbeddingJob(settings, request, options, show_progress)
+    job = EmbeddingJob(settings, request, options, show_progress, as_lists=as_lists)
     try:
         yield from _alone(job) if job.is_single else _side_by_side(job)
         if job.fault is not None:
