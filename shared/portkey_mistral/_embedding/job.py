@@ -6,14 +6,16 @@ It sends nothing itself; `threads` and `on_loop` do, and know no more than that.
 from __future__ import annotations
 
 import dataclasses
+import sys
 import threading
 import time
 from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from portkey_mistral._calls import Job, deadline_of, prepare_call
 from portkey_mistral._checks import check_request, check_text
@@ -95,6 +97,8 @@ class EmbeddingJob:
         self.is_single = len(self._waiting) < 2
         self._begun: deque[Part] = deque()
         self._lock = threading.Lock()
+        # Threads that run by turns anyway would all be done at the same time, and all wait for the server then.
+        self._turn = threading.Lock() if _runs_by_turns() else nullcontext()
         self._backpressure = Backpressure(self.most_in_flight)
         self._abandonment = Abandonment()
         self._deadline = deadline_of(settings)
@@ -153,7 +157,9 @@ class EmbeddingJob:
             dataclasses.replace(self._request, inputs=[part.texts[index] for index in indices]),
             self._options,
             operation="embed",
-            read=lambda body: _read(body, expected=len(indices), dtype=dtype, packed=packed),
+            read=lambda body: self._decoded(
+                body, expected=len(indices), dtype=dtype, packed=packed
+            ),
             job=Job(
                 self._deadline,
                 None if self.is_single else self._wait_after,
@@ -161,11 +167,21 @@ class EmbeddingJob:
             ),
         )
 
+    def _decoded(
+        self, body: object, *, expected: int, dtype: EmbeddingDtype, packed: bool
+    ) -> EmbeddingResponse:
+        with self._turn:
+            vectors, model, usage = decode_embeddings(
+                body, expected=expected, dtype=dtype, packed=packed
+            )
+        return EmbeddingResponse(vectors, model, usage)
+
     def finished(self, part: Part, indices: Sequence[int], response: EmbeddingResponse) -> None:
         part.usage += response.usage
         part.infos += response.infos
         part.model = response.model
-        part.vectors |= zip(indices, map(self._shown, response.vectors), strict=True)
+        with self._turn:
+            part.vectors |= zip(indices, map(self._shown, response.vectors), strict=True)
         self._tracker.add(len(indices), response.usage.prompt_tokens)
         if (store := self._store()) is not None:
             texts = [part.texts[index] for index in indices]
@@ -328,6 +344,7 @@ def _may_be_about_blanks(error: APIStatusError, texts: Sequence[str]) -> bool:
     return error.status_code == 400 and not all(map(str.strip, texts))
 
 
-def _read(body: Any, *, expected: int, dtype: EmbeddingDtype, packed: bool) -> EmbeddingResponse:
-    vectors, model, usage = decode_embeddings(body, expected=expected, dtype=dtype, packed=packed)
-    return EmbeddingResponse(vectors, model, usage)
+def _runs_by_turns() -> bool:
+    """Whether only one thread runs Python code at a time: not so in a free-threaded build."""
+    ask = getattr(sys, "_is_gil_enabled", None)
+    return ask is None or bool(ask())
