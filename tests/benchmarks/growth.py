@@ -161,7 +161,7 @@ GROWTHS = (
         "targets",
         targets,
         (1, 10, 100, 1_000),
-        "a call weighs all targets that it might go to, and looks out for the keys of each",
+        "what a server says is searched for the key of each, so that no answer can show one",
         ways=(CORE,),
         units=lambda _: 1,
     ),
