@@ -25,6 +25,7 @@ from pools import busy
 from portkey_mistral import Assembler, CallInfo, Client, _calls
 from portkey_mistral._transport import permits
 from portkey_mistral._transport.connections import Wiring, async_carrier, sync_carrier
+from portkey_mistral._transport.http1 import pool
 from portkey_mistral.sandbox import Fault, Sandbox, get
 
 WEIGHTS = {"a": 0.5, "b": 0.3, "c": 0.2}
@@ -74,7 +75,11 @@ def in_process(mistral_sandbox: Sandbox) -> Callable[[str], str]:
 
 
 @pytest.fixture
-def over_http(mistral_sandbox_url: str) -> Callable[[str], str]:
+def over_http(mistral_sandbox_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    # A connection that rested for a second and is reset then is rightly taken for one that was dead before,
+    # and the request goes out once more. Here resets are ordered, and counted; but the server gives up what
+    # rested for five seconds.
+    monkeypatch.setattr(pool, "_STALE_AFTER_SECONDS", 4.0)
     order_failures()
     return (mistral_sandbox_url.removesuffix("/v1") + "/s/{}/v1").format
 
