@@ -12,7 +12,8 @@ from typing import Self
 
 import httpx
 
-from portkey_mistral._transport.http1.framing import Message, ProtocolError, ResponseReader
+from portkey_mistral._transport.http1.exchange import BaseExchange
+from portkey_mistral._transport.http1.framing import Message
 from portkey_mistral._transport.http1.pool import (
     MOST_CONNECTIONS,
     IdleConnections,
@@ -88,9 +89,9 @@ class DirectCarrier:
         """End an exchange: keep its connection, or close it where the answer was not read to its end."""
         self._permits.release()
         self._busy.discard(exchange.connection)
-        reader = exchange.reader
-        if reader.complete and reader.reusable:
-            self._idle.put(exchange.origin, exchange.connection, reader.seconds_to_keep)
+        if exchange.may_be_kept:
+            seconds = exchange.reader.seconds_to_keep
+            self._idle.put(exchange.origin, exchange.connection, seconds)
         else:
             exchange.connection.close()
 
@@ -100,21 +101,16 @@ class DirectCarrier:
             connection.close()
 
 
-class Exchange:
+class Exchange(BaseExchange["_Connection"]):
     """One request and its answer on one connection: a reply whose body is still to be read."""
 
-    __slots__ = ("_body", "_limit", "_over", "_pool", "connection", "heard", "origin", "reader")
+    __slots__ = ("_pool",)
 
     def __init__(
         self, pool: DirectCarrier, origin: Origin, connection: _Connection, method: str
     ) -> None:
-        self.origin, self.connection = origin, connection
-        self.reader = ResponseReader(method)
-        self.heard = False
-        self._limit: float | None = None
+        super().__init__(origin, connection, method)
         self._pool = pool
-        self._body = b""
-        self._over = False
 
     def begin(self, message: Message, limits: httpx.Timeout, head_until: float | None) -> None:
         """Send, and read until the head of the answer is there."""
@@ -128,38 +124,22 @@ class Exchange:
             raise
         self._limit = limits.read
 
-    @property
-    def status(self) -> int:
-        return self.reader.status
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return self.reader.headers
-
-    @property
-    def socket(self) -> socket.socket:
-        return self.connection.socket
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def limit_reads(self, seconds: float | None) -> None:
-        self._limit = seconds
-
     def body(self) -> bytes:
         """Read all of the body."""
-        if self.reader.complete and not self._is_encoded():
+        if self.reader.complete and not self.coding:
             self.close()
             return self._body
         return b"".join(self.chunks())
 
     def chunks(self) -> Iterator[bytes]:
         """Read the body as it comes."""
-        if self._is_encoded():
-            coding = {"content-encoding": self.headers["content-encoding"]}
+        if coding := self.coding:
             return httpx.Response(200, headers=coding, stream=_Stream(self._raw())).iter_bytes()
         return self._raw()
 
@@ -173,24 +153,13 @@ class Exchange:
         finally:
             self.close()
 
-    def _is_encoded(self) -> bool:
-        return "content-encoding" in self.reader.headers
-
     def close(self) -> None:
         if not self._over:
             self._over = True
             self._pool.give_back(self)
 
     def _read(self, limit: float | None) -> bytes:
-        data = self.connection.receive(limit)
-        try:
-            if data:
-                self.heard = True
-                return self.reader.feed(data)
-            self.reader.end()
-        except ProtocolError as fault:
-            raise httpx.RemoteProtocolError(str(fault)) from fault
-        return b""
+        return self._take(self.connection.receive(limit))
 
 
 class _Stream(httpx.SyncByteStream):

@@ -13,7 +13,8 @@ from typing import Any, Self, cast
 import httpx
 
 from portkey_mistral._transport.http1.dialling import dial
-from portkey_mistral._transport.http1.framing import Message, ProtocolError, ResponseReader
+from portkey_mistral._transport.http1.exchange import BaseExchange
+from portkey_mistral._transport.http1.framing import Message
 from portkey_mistral._transport.http1.pool import (
     MOST_CONNECTIONS,
     IdleConnections,
@@ -90,9 +91,9 @@ class AsyncDirectCarrier:
         """End an exchange: keep its connection, or close it where the answer was not read to its end."""
         self._permits.release()
         self._busy.discard(exchange.connection)
-        reader = exchange.reader
-        if reader.complete and reader.reusable:
-            self._idle.put(exchange.origin, exchange.connection, reader.seconds_to_keep)
+        if exchange.may_be_kept:
+            seconds = exchange.reader.seconds_to_keep
+            self._idle.put(exchange.origin, exchange.connection, seconds)
         else:
             exchange.connection.close()
 
@@ -102,25 +103,20 @@ class AsyncDirectCarrier:
             connection.close()
 
 
-class AsyncExchange:
+class AsyncExchange(BaseExchange["_Connection"]):
     """The async twin of the sync one.
 
     An iterator itself, not a generator: at the end of a loop asyncio closes all async generators at once, and
     one that is being closed by another would complain.
     """
 
-    __slots__ = ("_body", "_limit", "_over", "_pool", "connection", "heard", "origin", "reader")
+    __slots__ = ("_pool",)
 
     def __init__(
         self, pool: AsyncDirectCarrier, origin: Origin, connection: _Connection, method: str
     ) -> None:
-        self.origin, self.connection = origin, connection
-        self.reader = ResponseReader(method)
-        self.heard = False
-        self._limit: float | None = None
+        super().__init__(origin, connection, method)
         self._pool = pool
-        self._body = b""
-        self._over = False
 
     async def begin(self, message: Message, limits: httpx.Timeout) -> None:
         """Send, and read until the head of the answer is there."""
@@ -133,32 +129,16 @@ class AsyncExchange:
             raise
         self._limit = limits.read
 
-    @property
-    def status(self) -> int:
-        return self.reader.status
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return self.reader.headers
-
-    @property
-    def socket(self) -> socket.socket | None:
-        return self.connection.socket
-
-    def limit_reads(self, seconds: float | None) -> None:
-        self._limit = seconds
-
     async def body(self) -> bytes:
         """Read all of the body."""
-        if self.reader.complete and not self._is_encoded():
+        if self.reader.complete and not self.coding:
             await self.aclose()
             return self._body
         return b"".join([data async for data in self.chunks()])
 
     def chunks(self) -> AsyncIterator[bytes]:
         """Read the body as it comes."""
-        if self._is_encoded():
-            coding = {"content-encoding": self.headers["content-encoding"]}
+        if coding := self.coding:
             return httpx.Response(200, headers=coding, stream=_Stream(self)).aiter_bytes()
         return self
 
@@ -184,24 +164,13 @@ class AsyncExchange:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    def _is_encoded(self) -> bool:
-        return "content-encoding" in self.reader.headers
-
     async def aclose(self) -> None:
         if not self._over:
             self._over = True
             self._pool.give_back(self)
 
     async def _read(self, limit: float | None) -> bytes:
-        data = await self.connection.receive(limit)
-        try:
-            if data:
-                self.heard = True
-                return self.reader.feed(data)
-            self.reader.end()
-        except ProtocolError as fault:
-            raise httpx.RemoteProtocolError(str(fault)) from fault
-        return b""
+        return self._take(await self.connection.receive(limit))
 
 
 class _Stream(httpx.AsyncByteStream):
