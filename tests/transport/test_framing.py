@@ -162,6 +162,38 @@ def test_many_chunks_at_once(parts: list[bytes]) -> None:
     assert ours.refused or (ours.body, ours.whole) == (theirs.body, theirs.whole)
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+SEEN = b"4\r\nsame\r\n4\r\nsame\r\n4\r\nsame\r\n"
+
+
+@pytest.mark.parametrize(
+    ("rest", "body"),
+    [
+        (b"0\r\n\r\n", b""),
+        (b"04\r\nsame\r\n0\r\n\r\n", b"same"),
+        (b"4;a=b\r\nsame\r\n4\r\nsame\r\n0\r\n\r\n", b"samesame"),
+        (b"41\r\n" + b"x" * 65 + b"\r\n4\r\nsame\r\n0\r\n\r\n", b"x" * 65 + b"same"),
+    ],
+)
+def test_lines_that_were_seen_before_stand_between_others(rest: bytes, body: bytes) -> None:
+    ours = read_by_us([CHUNKED + SEEN + rest])
+    assert (ours.body, ours.whole) == (b"samesamesame" + body, True)
+    assert read_by_us([bytes([each]) for each in CHUNKED + SEEN + rest]) == ours
+
+
+@pytest.mark.parametrize("rest", [b"x4\r\nsame\r\n", b"4\r\nlonger\r\n4\r\nsame\r\n"])
+def test_a_chunk_that_is_longer_than_it_said_is_refused_also_after_others(rest: bytes) -> None:
+    assert read_by_us([CHUNKED + SEEN + rest]).refused
+
+
+def test_lines_are_not_kept_without_end() -> None:
+    reader = ResponseReader("POST")
+    reader.feed(CHUNKED)
+    for size in range(1, 2000):
+        assert len(reader.feed(b"%x\r\n%s\r\n" % (size, b"x" * size))) == size
+    assert len(reader._known_lines) <= 512
+
+
 @given(split(damaged()))
 def test_what_h11_refuses_we_refuse(parts: list[bytes]) -> None:
     ours, theirs = read_by_us(parts), read_by_h11(parts)
