@@ -6,6 +6,7 @@ Almost every event of an answer does, and reading its JSON costs more than all t
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -50,32 +51,37 @@ class Form:
     choice: dict[str, Any]
     said: dict[str, Any]
 
-    def read(self, event: bytes) -> Delta | None:
-        """Read an event; None if it does not have this form."""
-        rest = event.removeprefix(self.head)
-        text, tail, filling = rest.partition(self.tail)
-        if len(rest) == len(event) or not tail:
-            return None
-        if self.filler is None:
-            if filling:
-                return None
-        elif not filling.endswith(b'"}') or not filling[:-2].isalnum():
-            return None
-        try:
-            said = text.decode()
-            if _QUOTE in text or _BACKSLASH in text or not said.isprintable():
-                said = from_json(b'"%b"' % text)
-        except ValueError:
-            return None
-        # Past the constructor, which costs half as much again.
-        delta = _new(Delta)
-        delta.choice, delta.text = self.index, said
-        delta.id, delta.model = self.id, self.model
-        delta.parts = delta.tool_calls = ()
-        delta.finish_reason = delta.usage = delta.logprobs = None
-        unwritten: Any = (_written, self, said, filling)
-        delta.raw = unwritten
-        return delta
+    def read(self, events: Iterator[bytes], deltas: list[Delta]) -> bytes | None:
+        """Read events as long as they have this form; return the first that does not, None after the last."""
+        head, tail, filler = self.head, self.tail, self.filler
+        index, id_, model = self.index, self.id, self.model
+        for event in events:
+            rest = event.removeprefix(head)
+            text, found, filling = rest.partition(tail)
+            if len(rest) == len(event) or not found:
+                return event
+            if filling if filler is None else not _fills(filling):
+                return event
+            try:
+                said = text.decode()
+                if _QUOTE in text or _BACKSLASH in text or not said.isprintable():
+                    said = from_json(b'"%b"' % text)
+            except ValueError:
+                return event
+            # Past the constructor, which costs half as much again.
+            delta: Any = _new(Delta)
+            delta.choice, delta.text = index, said
+            delta.id, delta.model = id_, model
+            delta.parts = delta.tool_calls = ()
+            delta.finish_reason = delta.usage = delta.logprobs = None
+            delta.unwritten = _written, self, said, filling
+            deltas.append(delta)
+        return None
+
+
+def _fills(filling: bytes) -> bool:
+    """Whether this is what fills an event up, with all that is then closed."""
+    return filling.endswith(b'"}') and filling[:-2].isalnum()
 
 
 _new = object.__new__
@@ -100,7 +106,11 @@ def form_of(seen: Seen, before: Seen) -> Form | None:
     if delta.text == told.text or (parts := _EVENT.fullmatch(event)) is None:
         return None
     form = _form(parts, delta)
-    return form if form and form.read(other) == told else None
+    if form is None:
+        return None
+    read: list[Delta] = []
+    form.read(iter((other,)), read)
+    return form if read == [told] else None
 
 
 def _form(parts: re.Match[bytes], delta: Delta) -> Form | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from portkey_mistral._wire.decode import decode_chat
@@ -94,7 +94,7 @@ class StreamDecoder:
             raise self.fault
         deltas: list[Delta] = []
         try:
-            self._read(self._sse.feed(data), deltas)
+            self._read(iter(self._sse.feed(data)), deltas)
         except StreamFault as fault:
             self.fault = fault
             if not deltas:
@@ -121,16 +121,17 @@ class StreamDecoder:
         error = in_band_error(_json(rest), secrets=self._secrets)
         raise error or StreamCut("The server answered a streamed request with a plain JSON body.")
 
-    def _read(self, events: list[bytes], deltas: list[Delta]) -> None:
-        for event in events:
-            form = self._form
-            if form is not None and (delta := form.read(event)) is not None:
-                deltas.append(delta)
-            elif (payload := data_of(event)) and payload != _DONE:
+    def _read(self, events: Iterator[bytes], deltas: list[Delta]) -> None:
+        while (event := self._next(events, deltas)) is not None:
+            if (payload := data_of(event)) and payload != _DONE:
                 count = len(deltas)
                 self._decode(payload, deltas)
                 if len(deltas) == count + 1 and deltas[-1].text and self._patience:
                     self._learn((event, deltas[-1]))
+
+    def _next(self, events: Iterator[bytes], deltas: list[Delta]) -> bytes | None:
+        """Return the next event that is to be read with care; None after the last."""
+        return self._form.read(events, deltas) if self._form else next(events, None)
 
     def _learn(self, seen: Seen) -> None:
         """Take the form of two events that come one after the other."""
