@@ -306,11 +306,12 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
             request, names = self._request(messages, stop, kwargs)
             _demand_one_answer(request)
             writer = ChunkWriter(names)
-            with self.client.stream(request, to_options(kwargs)) as deltas:
-                for delta in deltas:
-                    if (chunk := writer.chunk(delta)) is not None:
-                        yield chunk
-                yield writer.last(deltas.info)
+            with self.client.stream(request, to_options(kwargs)) as stream:
+                while deltas := stream.read():
+                    for delta in deltas:
+                        if (chunk := writer.chunk(delta)) is not None:
+                            yield chunk
+                yield writer.last(stream.info)
 
     @with_signature
     async def _astream(
@@ -324,11 +325,12 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
             request, names = self._request(messages, stop, kwargs)
             _demand_one_answer(request)
             writer = ChunkWriter(names)
-            async with self.client.astream(request, to_options(kwargs)) as deltas:
-                async for delta in deltas:
-                    if (chunk := writer.chunk(delta)) is not None:
-                        yield chunk
-                yield writer.last(deltas.info)
+            async with self.client.astream(request, to_options(kwargs)) as stream:
+                while deltas := await stream.read():
+                    for delta in deltas:
+                        if (chunk := writer.chunk(delta)) is not None:
+                            yield chunk
+                yield writer.last(stream.info)
 
     # LangChain's core looks these two up by name, for `stream_events(version="v3")`.
     def _stream_chat_model_events(
@@ -342,11 +344,12 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
             request, names = self._request(messages, stop, kwargs)
             _demand_one_answer(request)
             writer = EventWriter(names)
-            with self.client.stream(request, to_options(kwargs)) as deltas:
+            with self.client.stream(request, to_options(kwargs)) as stream:
                 yield writer.begin(_message_id(run_manager))
-                for delta in deltas:
-                    yield from writer.events(delta)
-                yield from writer.end(deltas.info)
+                while deltas := stream.read():
+                    for delta in deltas:
+                        yield from writer.events(delta)
+                yield from writer.end(stream.info)
 
     async def _astream_chat_model_events(
         self,
@@ -359,12 +362,13 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
             request, names = self._request(messages, stop, kwargs)
             _demand_one_answer(request)
             writer = EventWriter(names)
-            async with self.client.astream(request, to_options(kwargs)) as deltas:
+            async with self.client.astream(request, to_options(kwargs)) as stream:
                 yield writer.begin(_message_id(run_manager))
-                async for delta in deltas:
-                    for event in writer.events(delta):
-                        yield event
-                for event in writer.end(deltas.info):
+                while deltas := await stream.read():
+                    for delta in deltas:
+                        for event in writer.events(delta):
+                            yield event
+                for event in writer.end(stream.info):
                     yield event
 
     def _request(

@@ -58,42 +58,44 @@ class Unfolding:
         return item
 
 
-def unfold(deltas: Stream, unfolding: Unfolding) -> Generator[ChatResponse, None, None]:
-    with deltas:
-        for delta in deltas:
-            if (item := unfolding.item(delta)) is not None:
-                yield item
-    yield unfolding.last(deltas.info)
+def unfold(stream: Stream, unfolding: Unfolding) -> Generator[ChatResponse, None, None]:
+    with stream:
+        while deltas := stream.read():
+            for delta in deltas:
+                if (item := unfolding.item(delta)) is not None:
+                    yield item
+    yield unfolding.last(stream.info)
 
 
 async def unfold_async(
-    deltas: AsyncStream, unfolding: Unfolding
+    stream: AsyncStream, unfolding: Unfolding
 ) -> AsyncGenerator[ChatResponse, None]:
     try:
-        async for delta in deltas:
-            if (item := unfolding.item(delta)) is not None:
-                yield item
+        while deltas := await stream.read():
+            for delta in deltas:
+                if (item := unfolding.item(delta)) is not None:
+                    yield item
     except GeneratorExit:
-        _close_soon(deltas)
+        _close_soon(stream)
         raise
-    yield unfolding.last(deltas.info)
+    yield unfolding.last(stream.info)
 
 
-def _close_soon(deltas: AsyncStream) -> None:
+def _close_soon(stream: AsyncStream) -> None:
     """Close a stream that nobody reads on, in a task of its own.
 
     A loop that ends closes all generators at once, and complains of one that another is closing. So none
     here waits for an inner one.
     """
     with suppress(RuntimeError):  # no loop is left, and with it no connection
-        task = asyncio.get_running_loop().create_task(_closed(deltas))
+        task = asyncio.get_running_loop().create_task(_closed(stream))
         _closing.add(task)
         task.add_done_callback(_closing.discard)
 
 
-async def _closed(deltas: AsyncStream) -> None:
+async def _closed(stream: AsyncStream) -> None:
     with suppress(RuntimeError):  # the loop closes it already
-        await deltas.aclose()
+        await stream.aclose()
 
 
 def as_completions(

@@ -44,6 +44,7 @@ from portkey_mistral import (
 )
 from portkey_mistral.resume import ResumeStore
 from portkey_mistral.sandbox import Fault, get, reset
+from scripted import network, stream
 
 ALL = [*KINDS, *STREAMED]
 LONG = "Tell me a long story about a cat, in at least sixty words."
@@ -315,6 +316,48 @@ async def test_an_async_stream_that_is_closed_early_lets_go_at_once() -> None:
     await anext(stream)
     await stream.aclose()
     assert (get().in_flight, get().requests[-1].state) == (0, "abandoned")
+
+
+WORDS = ("One", " two", " three", " four")
+
+
+def at_once(*, stalls: bool = False) -> Client:
+    """A client whose server sends all words in one piece."""
+    words = stream(*({"content": word} for word in WORDS), finish=None if stalls else "stop")
+    return Client(api_key="k", base_url="https://mistral.test", **network(words).clients)
+
+
+@pytest.mark.parametrize("singly", [0, 1, 3, 6])
+async def test_what_has_come_is_read_at_once_also_after_some_one_by_one(singly: int) -> None:
+    deltas, adeltas = at_once().stream(ask()), at_once().astream(ask())
+    for coming in (
+        [next(deltas).text for _ in range(singly)] + [each.text for each in deltas.read()],
+        [(await anext(adeltas)).text for _ in range(singly)]
+        + [each.text for each in await adeltas.read()],
+    ):
+        assert coming == ["", *WORDS, ""]
+    assert deltas.read() == await adeltas.read() == []
+    assert [*deltas] == [each async for each in adeltas] == []
+    assert deltas.response().text == adeltas.response().text == "".join(WORDS)
+
+
+async def test_a_closed_stream_gives_nothing_that_had_come() -> None:
+    deltas, adeltas = at_once().stream(ask()), at_once().astream(ask())
+    assert next(deltas).text == (await anext(adeltas)).text == ""
+    deltas.close()
+    await adeltas.aclose()
+    assert deltas.read() == await adeltas.read() == []
+    assert [*deltas] == [each async for each in adeltas] == []
+
+
+async def test_what_had_come_is_read_before_a_stream_fails() -> None:
+    deltas, adeltas = at_once(stalls=True).stream(ask()), at_once(stalls=True).astream(ask())
+    read = [each.text for each in deltas.read()]
+    assert read == [each.text for each in await adeltas.read()] == ["", *WORDS]
+    with pytest.raises(StreamInterruptedError):
+        deltas.read()
+    with pytest.raises(StreamInterruptedError):
+        await adeltas.read()
 
 
 def test_an_abandoned_async_stream_ends_with_its_loop_and_says_nothing(

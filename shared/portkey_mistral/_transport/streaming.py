@@ -6,6 +6,7 @@ Until the first content event a failure retries or falls back like any other. Af
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
@@ -38,6 +39,7 @@ class _Course:
         self._answer = Assembler()
         self._so_far = ""
         self._spent: Usage | None = None
+        self._ready: deque[Delta] = deque()
 
     @property
     def info(self) -> CallInfo:
@@ -47,6 +49,12 @@ class _Course:
     def response(self) -> ChatResponse:
         """The answer as far as it has come, joined."""
         return self._answer.response(self.info)
+
+    def _taken(self) -> list[Delta]:
+        """Take what is left of deltas that were begun to be given one by one."""
+        taken = list(self._ready)
+        self._ready.clear()
+        return taken
 
     def _begin(self, attempt: Attempt) -> Reading:
         return Reading(self._call, attempt, self._answer, self._so_far, self._spent)
@@ -94,14 +102,16 @@ class _Course:
 
 
 class Stream(_Course, Iterator[Delta]):
-    """The deltas of one answer. Nothing is sent before the first is asked for.
+    """The deltas of one answer, one by one or, with `read()`, as many as have come at once.
 
-    Use it as a context manager, or call `close()`, to stop early: the connection is closed at once.
+    Nothing is sent before the first is asked for. Use it as a context manager, or call `close()`, to stop early:
+    the connection is closed at once.
     """
 
     def __init__(self, call: Call[ChatResponse]) -> None:
         super().__init__(call)
-        self._deltas = self._run()
+        self._batches = self._run()
+        self._deltas = self._singly()
 
     # The generator itself: a loop over it spares the detour over `__next__` for every delta.
     def __iter__(self) -> Iterator[Delta]:  # noqa: PYI034
@@ -123,16 +133,29 @@ class Stream(_Course, Iterator[Delta]):
 
     def close(self) -> None:
         self._deltas.close()
+        self._batches.close()
+        self._ready.clear()
 
-    def _run(self) -> Generator[Delta]:
+    def read(self) -> list[Delta]:
+        """Return what has come since, waiting if it is nothing yet; an empty list once the answer has ended."""
+        if self._ready:
+            return self._taken()
+        return next(filter(None, self._batches), [])
+
+    def _singly(self) -> Generator[Delta]:
+        while deltas := self.read():
+            self._ready.extend(deltas)
+            while self._ready:
+                yield self._ready.popleft()
+
+    def _run(self) -> Generator[list[Delta]]:
         plan = self._call.plan(health(self._call))
         try:
             attempt = next(plan)
             while True:
                 pause(self._call, attempt)
                 reading = self._begin(attempt)
-                for deltas in self._play(attempt, reading):
-                    yield from deltas
+                yield from self._play(attempt, reading)
                 settled = self._over(reading)
                 try:
                     attempt = plan.send(settled.verdict.outcome)
@@ -188,13 +211,17 @@ class AsyncStream(_Course, AsyncIterator[Delta]):
 
     def __init__(self, call: Call[ChatResponse]) -> None:
         super().__init__(call)
-        self._deltas = self._run()
+        self._batches = self._run()
 
-    def __aiter__(self) -> AsyncIterator[Delta]:  # noqa: PYI034
-        return self._deltas
+    def __aiter__(self) -> Self:
+        return self
 
     async def __anext__(self) -> Delta:
-        return await anext(self._deltas)
+        if not self._ready:
+            self._ready.extend(await self.read())
+        if not self._ready:
+            raise StopAsyncIteration
+        return self._ready.popleft()
 
     async def __aenter__(self) -> Self:
         return self
@@ -208,11 +235,21 @@ class AsyncStream(_Course, AsyncIterator[Delta]):
         await self.aclose()
 
     async def aclose(self) -> None:
-        await self._deltas.aclose()
+        self._ready.clear()
+        await self._batches.aclose()
+
+    async def read(self) -> list[Delta]:
+        """The async twin of `Stream.read`."""
+        if self._ready:
+            return self._taken()
+        async for deltas in self._batches:
+            if deltas:
+                return deltas
+        return []
 
     # One generator, and none within it: asyncio closes all of them at once at the end of a loop, and an
     # inner one that its outer is closing would complain.
-    async def _run(self) -> AsyncGenerator[Delta]:
+    async def _run(self) -> AsyncGenerator[list[Delta]]:
         plan = self._call.plan(await aside(self._call, health, self._call))
         try:
             attempt = next(plan)
@@ -221,8 +258,7 @@ class AsyncStream(_Course, AsyncIterator[Delta]):
                 reading = self._begin(attempt)
                 async with _AsyncTake(self._call, attempt, reading, self._so_far) as take:
                     while (deltas := await take.next()) is not None:
-                        for delta in deltas:
-                            yield delta
+                        yield deltas
                 settled = self._over(reading)
                 try:
                     attempt = plan.send(settled.verdict.outcome)
