@@ -34,9 +34,11 @@ def assign(name: str, value: object) -> Callable[[ConnectionSettings], None]:
         (assign("api_key", SecretStr("other")), lambda terms: terms.default_key == "other"),
         (assign("api_key", SecretStr("other")), lambda terms: "other" in terms.secrets),
         (assign("base_url", "http://b.test/v1"), lambda terms: "b.test" in terms.default_host),
-        (assign("timeout", 7.0), lambda terms: terms.timeout == httpx.Timeout(7.0)),
+        (assign("timeout", 7.0), lambda terms: terms.limits.timeout == httpx.Timeout(7.0)),
         (assign("max_retries", 9), lambda terms: terms.retries == 9),
-        (assign("max_concurrency", 3), lambda terms: terms.bound.most == 3),
+        (assign("max_concurrency", 3), lambda terms: terms.limits.bound.most == 3),
+        (assign("idle_timeout", 2.0), lambda terms: terms.stream_limits.idle == 2.0),
+        (assign("first_token_timeout", 3.0), lambda terms: terms.limits.first_token is None),
         (assign("proxy", "http://p.test"), lambda terms: terms.wiring.proxy == "http://p.test"),
         (
             assign("ssl_context", ssl.create_default_context()),
@@ -69,7 +71,7 @@ def test_options_of_one_call_are_kept_for_no_other() -> None:
     made = settings()
     usual = terms_of(made, None)
     own = terms_of(made, CallOptions(headers={"X-A": "b"}, timeout=3.0, portkey_config=TREE))
-    assert (own.headers["x-a"], own.timeout.read) == ("b", 3.0)
+    assert (own.headers["x-a"], own.limits.timeout.read) == ("b", 3.0)
     assert "t-1" in own.secrets
     assert terms_of(made, None) is usual
     assert "x-a" not in usual.headers

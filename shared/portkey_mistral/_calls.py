@@ -16,11 +16,12 @@ from portkey_mistral._checks import check_request
 from portkey_mistral._engine.outcomes import Attempt, Outcome, RequestFacts
 from portkey_mistral._engine.pacing import seconds_each
 from portkey_mistral._engine.plan import plan
+from portkey_mistral._prompt_size import PromptSize
 from portkey_mistral._records import record
 from portkey_mistral._speech import DirectSpeech, GatewaySpeech, Speech
 from portkey_mistral._terms import Terms, revealed, terms_of
 from portkey_mistral._transport.abandoning import Abandonment
-from portkey_mistral._transport.call import Call, Limits, Pace, Resumption
+from portkey_mistral._transport.call import Call, Pace, Resumption
 from portkey_mistral._wire.gateway import GatewayOptions
 from portkey_mistral._wire.mistral import canonical
 from portkey_mistral.config import Target
@@ -33,7 +34,6 @@ from portkey_mistral.needs import needs_of
 from portkey_mistral.requests import CallOptions, ChatRequest, Operation, Request
 from portkey_mistral.settings import ConnectionSettings
 from portkey_mistral.state import State, connect
-from portkey_mistral.tokens import BYTES_PER_TOKEN
 
 __all__ = ["Job", "deadline_of", "lost_parameters", "missing_keys", "prepare_call"]
 
@@ -109,7 +109,7 @@ def prepare_call(
         say=speech.say,
         read=read,
         wiring=terms.wiring,
-        limits=_limits(terms, stream=stream),
+        limits=terms.stream_limits if stream else terms.limits,
         state=_state(terms, pace),
         breaker_keys={} if terms.through_gateway else terms.facts.breaker_keys,
         pace=pace,
@@ -201,7 +201,7 @@ def _facts(asked: _Asked, job: Job | None) -> RequestFacts:
         or {},
         pathname=_PATHNAMES[asked.operation],
         needs=asked.needs,
-        prompt_tokens=_prompt_tokens(asked.body),
+        prompt_tokens=PromptSize(asked.body),
         deadline=deadline_of(asked.terms.settings) if job is None else job.deadline,
     )
 
@@ -216,21 +216,11 @@ def _pace(settings: ConnectionSettings, facts: RequestFacts, job: Job | None) ->
     if settings.requests_per_minute is not None:
         tolls.append(("requests", seconds_each(1, settings.requests_per_minute)))
     if settings.tokens_per_minute is not None:
-        tolls.append(("tokens", seconds_each(facts.prompt_tokens, settings.tokens_per_minute)))
+        tolls.append(("tokens", seconds_each(facts.prompt_tokens(), settings.tokens_per_minute)))
     if job is None or job.wait_after is None:
         return Pace(tuple(tolls)) if tolls else None
     # Requests of a job wait for each other also where they keep to no rate.
     return Pace(tuple(tolls) or (("requests", 0.0),), job.wait_after)
-
-
-def _limits(terms: Terms, *, stream: bool) -> Limits:
-    settings = terms.settings
-    return Limits(
-        timeout=terms.timeout,
-        first_token=settings.first_token_timeout if stream else None,
-        idle=settings.idle_timeout if stream else None,
-        bound=terms.bound,
-    )
 
 
 def _resumption(settings: ConnectionSettings, speech: Speech) -> Resumption | None:
@@ -287,19 +277,3 @@ def _to_gateway(asked: _Asked, url: str) -> GatewaySpeech:
             headers=terms.headers,
         ),
     )
-
-
-def _prompt_tokens(body: Mapping[str, Any]) -> int:
-    """A rough size of the prompt, for `strategy.skip` and for the usage of a cut stream."""
-    said = body.get("messages") or body.get("prompt") or body.get("input") or ""
-    return _text_length(said) // BYTES_PER_TOKEN
-
-
-def _text_length(value: Any) -> int:
-    if isinstance(value, str):
-        return len(value) if value.isascii() else len(value.encode("utf-8", "replace"))
-    if isinstance(value, list):
-        return sum(map(_text_length, value))
-    if isinstance(value, Mapping):
-        return sum(map(_text_length, value.values()))
-    return 0

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 
 import httpx
@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from portkey_mistral import residency
 from portkey_mistral._checks import check_options
 from portkey_mistral._records import record
+from portkey_mistral._transport.call import Limits
 from portkey_mistral._transport.connections import Wiring
 from portkey_mistral._transport.permits import Bound
 from portkey_mistral._version import __version__
@@ -51,8 +52,8 @@ class Terms:
     root: Node
     retries: int
     wiring: Wiring
-    timeout: httpx.Timeout
-    bound: Bound | None
+    limits: Limits
+    stream_limits: Limits
     default_host: str
     # Tools that report errors print what a frame holds.
     default_key: str | None = field(repr=False)
@@ -92,7 +93,7 @@ def terms_of(settings: ConnectionSettings, options: CallOptions | None) -> Terms
     if options is not None and options != _NO_OPTIONS:
         check_options(options)
         return _worked_out(settings, options)
-    now = _fields(settings), *(settings.default_headers or {}).items()
+    now = _fields(vars(settings)), *(settings.default_headers or {}).items()
     memo = memo_of(settings)
     if (kept := memo.kept) is None or kept[0] != now:
         kept = memo.kept = now, _worked_out(settings, _NO_OPTIONS)
@@ -100,7 +101,7 @@ def terms_of(settings: ConnectionSettings, options: CallOptions | None) -> Terms
 
 
 # A field may be assigned after construction. Headers may also be changed in place, so they are looked at.
-_fields = attrgetter(*ConnectionSettings.model_fields)
+_fields = itemgetter(*ConnectionSettings.model_fields)
 
 
 def _worked_out(settings: ConnectionSettings, options: CallOptions) -> Terms:
@@ -119,8 +120,8 @@ def _worked_out(settings: ConnectionSettings, options: CallOptions) -> Terms:
         wiring=Wiring(
             settings.proxy, settings.ssl_context, settings.http_client, settings.http_async_client
         ),
-        timeout=_timeout(settings, options),
-        bound=_bound(settings),
+        limits=_limits(settings, options, stream=False),
+        stream_limits=_limits(settings, options, stream=True),
         default_host=settings.base_url or residency.default_host(settings.data_residency),
         default_key=revealed(settings.api_key),
         headers=_headers(settings, options),
@@ -150,6 +151,15 @@ def _retries(settings: ConnectionSettings, *, runs_config: bool) -> int:
     if settings.max_retries is not None:
         return settings.max_retries
     return 0 if runs_config else _DEFAULT_RETRIES
+
+
+def _limits(settings: ConnectionSettings, options: CallOptions, *, stream: bool) -> Limits:
+    return Limits(
+        timeout=_timeout(settings, options),
+        first_token=settings.first_token_timeout if stream else None,
+        idle=settings.idle_timeout if stream else None,
+        bound=_bound(settings),
+    )
 
 
 def _timeout(settings: ConnectionSettings, options: CallOptions) -> httpx.Timeout:

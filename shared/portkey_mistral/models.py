@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -166,6 +166,7 @@ def live_models(*, needs: Collection[str] = (), today: date | None = None) -> Se
     return sorted(usable, key=lambda model: model.status_on(day) == "preview")
 
 
+@lru_cache(maxsize=1024)  # asked twice a call
 def find(name: str) -> ModelInfo | None:
     """Return the model behind an id, an alias, `@slug/model` or `mistral/model`; None if unknown."""
     return _index().get(_bare(name))
@@ -183,7 +184,7 @@ def warn_if_retired(name: str, *, today: date | None = None) -> None:
     The warning points at the nearest line that belongs neither to this package nor to a framework.
     """
     model = find(name)
-    if model is None or model.id in _warned:
+    if model is None or model.retires is None or model.id in _warned:
         return
     day = today or _today()
     if model.status_on(day) != "retired":

@@ -84,20 +84,20 @@ def skipping(*skip: str, first: str = "small") -> dict[str, object]:
     ],
 )
 def test_skip(skip: tuple[str, ...], needs: set[str], tokens: int, paths: list[str]) -> None:
-    asked = facts(needs=frozenset(needs), prompt_tokens=tokens)
+    asked = facts(needs=frozenset(needs), prompt_tokens=lambda: tokens)
     followed = route(skipping(*skip), {"0": 200, "1": 200}, facts=asked, find=CATALOG.get)
     assert followed.paths == paths
 
 
 def test_what_may_be_answered_counts_towards_the_window() -> None:
-    asked = RequestFacts(operation="chat", params={"max_tokens": 600}, prompt_tokens=500)
+    asked = RequestFacts(operation="chat", params={"max_tokens": 600}, prompt_tokens=lambda: 500)
     followed = route(skipping("context"), {"1": 200}, facts=asked, find=CATALOG.get)
     assert followed.paths == ["1"]
 
 
 @pytest.mark.parametrize("first", ["old", "not-in-the-catalog"])
 def test_a_model_of_which_nothing_is_known_is_never_skipped(first: str) -> None:
-    asked = facts(needs=frozenset({"vision"}), prompt_tokens=10**6)
+    asked = facts(needs=frozenset({"vision"}), prompt_tokens=lambda: 10**6)
     config = skipping("capability", "context", first=first)
     assert route(config, {"0": 200}, facts=asked, find=CATALOG.get).paths == ["0"]
 
@@ -129,7 +129,7 @@ def test_what_a_tree_skips_by_is_added_to_by_a_tree_within() -> None:
             {"override_params": {"model": "large"}},
         ],
     }
-    for asked in (facts(needs=frozenset({"vision"})), facts(prompt_tokens=5000)):
+    for asked in (facts(needs=frozenset({"vision"})), facts(prompt_tokens=lambda: 5000)):
         assert route(config, {"1": 200}, facts=asked, find=CATALOG.get).paths == ["1"]
 
 

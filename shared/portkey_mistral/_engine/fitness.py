@@ -30,8 +30,10 @@ def unfit(
     missing = facts.needs - model.capabilities if model.capabilities else frozenset()
     if "capability" in skip and missing:
         return f"{target.path}: {model.id} has no {', '.join(sorted(missing))}"
-    needed = facts.prompt_tokens + _max_tokens(target, facts)
-    if "context" in skip and model.context_window is not None and needed > model.context_window:
+    if "context" not in skip or model.context_window is None:
+        return None
+    needed = facts.prompt_tokens() + _max_tokens(target, facts)
+    if needed > model.context_window:
         return f"{target.path}: {model.id} has room for {model.context_window} tokens, not {needed}"
     return None
 

@@ -102,5 +102,5 @@ class Call(Generic[T]):
     streams: bool = False
     resumption: Resumption | None = None
     abandonment: Abandonment | None = None
-    prompt_tokens: int = 0
+    prompt_tokens: Callable[[], int] = int  # which gives 0
     refresh_cache: bool = False

@@ -167,7 +167,7 @@ class Reading:
             own = self._reported
         else:
             said = "".join(map(_said, self._answer.messages()))
-            prompt = self._call.prompt_tokens + _tokens(self._so_far)
+            prompt = self._call.prompt_tokens() + _tokens(self._so_far)
             completion = _tokens(said[len(self._so_far) :])
             own = Usage(prompt, completion, prompt + completion, estimated=True)
         return own if self._spent is None else self._spent + own

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Self
 
 import httpx
@@ -41,7 +41,10 @@ class DirectCarrier:
         # Of a stream that was forgotten, the garbage collector must not take the socket before the generator
         # that closes it.
         self._busy: set[_Connection] = set()
-        self._permits = threading.BoundedSemaphore(most)
+        # A queue, for the semaphores of `threading` are written in Python.
+        self._permits: SimpleQueue[None] = SimpleQueue()
+        for _ in range(most):
+            self._permits.put(None)
 
     def send(
         self, request: HTTPRequest, limits: httpx.Timeout, head_until: float | None = None
@@ -49,12 +52,14 @@ class DirectCarrier:
         """Send a request and read the head of its answer, before a moment if one is given (monotonic)."""
         address = address_of(request.url)
         message = message_for(request, address)
-        if not self._permits.acquire(timeout=_shorter(limits.pool, head_until)):
-            raise httpx.PoolTimeout("Too many requests are in flight.")
+        try:
+            self._permits.get(timeout=_shorter(limits.pool, head_until))
+        except Empty:
+            raise httpx.PoolTimeout("Too many requests are in flight.") from None
         try:
             exchange = self._exchange(address.origin, request.method, message, limits, head_until)
         except BaseException:
-            self._permits.release()
+            self._permits.put(None)
             raise
         self._busy.add(exchange.connection)
         return exchange
@@ -87,7 +92,7 @@ class DirectCarrier:
 
     def give_back(self, exchange: Exchange) -> None:
         """End an exchange: keep its connection, or close it where the answer was not read to its end."""
-        self._permits.release()
+        self._permits.put(None)
         self._busy.discard(exchange.connection)
         if exchange.may_be_kept:
             seconds = exchange.reader.seconds_to_keep
