@@ -26,7 +26,8 @@ from langchain_portkey_mistral.metadata import (
     usage_extras,
     usage_metadata,
 )
-from langchain_portkey_mistral.moulding import text_chunk
+from langchain_portkey_mistral.moulding import last_chunk, text_chunk
+from langchain_portkey_mistral.sums import first_chunk
 from portkey_mistral.exceptions import ResponseFormatError
 from portkey_mistral.messages import Part, ReferencePart, TextPart, ThinkingPart
 from portkey_mistral.responses import CallInfo, Delta, ToolCallDelta, Usage
@@ -38,6 +39,7 @@ TEXT_INDEX = 0
 """Index of the block that plain text belongs to."""
 
 
+_NOTHING_YET = ("", TEXT_INDEX)
 _PLAIN_TEXT = ("text", TEXT_INDEX)
 # The open block is a text that can take further citations, but no further text.
 _CITED = "cited"
@@ -64,7 +66,7 @@ class ChunkWriter:
         """`names` maps names of tools on the wire to the caller's own, where they differ."""
         self._names = names
         self._next = TEXT_INDEX + 1
-        self._open: tuple[str, int] = ("", TEXT_INDEX)
+        self._open: tuple[str, int] = _NOTHING_YET
         self._blocks = False
         self._tools: dict[int, int] = {}
         self._arguments: dict[int, list[str]] = {}
@@ -98,9 +100,10 @@ class ChunkWriter:
         ):
             return text_chunk(text)
         self._note(delta)
+        begins = self._open is _NOTHING_YET
         content = self._content(delta)
         if content and isinstance(content, str) and not (delta.tool_calls or delta.logprobs):
-            return text_chunk(content)
+            return first_chunk(content) if begins else text_chunk(content)
         if not content and not delta.tool_calls and not delta.logprobs:
             return None
         message = AIMessageChunk(
@@ -131,15 +134,12 @@ class ChunkWriter:
             | usage_extras(self._usage)
             | call_metadata(info)
         )
-        message = AIMessageChunk(
-            content=[] if self._blocks else "",
-            tool_call_chunks=list(self._spoilers()),
-            usage_metadata=usage_metadata(self._usage) if self._usage else None,
-            response_metadata=metadata,
-            chunk_position="last",
-        )
-        return ChatGenerationChunk(
-            message=message, generation_info=known(finish_reason=self._finish)
+        return last_chunk(
+            [] if self._blocks else "",
+            list(self._spoilers()),
+            usage_metadata(self._usage) if self._usage else None,
+            metadata,
+            known(finish_reason=self._finish),
         )
 
     def _note(self, delta: Delta) -> None:

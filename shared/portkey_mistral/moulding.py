@@ -12,33 +12,38 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-__all__ = ["fields_of", "fits", "mould"]
+__all__ = ["Blank", "blank", "fields_of", "fits", "mould"]
 
 M = TypeVar("M", bound=BaseModel)
 
 
-class _Blank(BaseModel):
-    """Lets its slots be filled without pydantic, whose own way costs more than all the rest here."""
+class Blank(BaseModel):
+    """An object whose attributes can be set without pydantic, whose own way costs more than all the rest here.
+
+    Once it has all of them, `__class__` makes it one of a framework's. Where each is set by itself it wants a
+    subclass a kind, for Python keeps the names of attributes once a class.
+    """
 
     __setattr__ = object.__setattr__
     __delattr__ = object.__delattr__  # the two are one to a class: without this, neither is quick
 
 
-_new = object.__new__
+blank: Callable[[type[Blank]], Any] = object.__new__
+"""Make an object without a single attribute."""
 
 
 def mould(
     kind: type[M], fields: dict[str, Any], fields_set: set[str], extra: dict[str, Any] | None = None
 ) -> M:
     """Make an object of these fields, all of them; `fields_set` names those that were given."""
-    blank: Any = _new(_Blank)
-    blank.__dict__ = fields
-    blank.__pydantic_fields_set__ = fields_set
-    blank.__pydantic_extra__ = extra
-    blank.__pydantic_private__ = None
-    blank.__class__ = kind
-    made: M = blank
-    return made
+    made = blank(Blank)
+    made.__dict__ = fields
+    made.__pydantic_fields_set__ = fields_set
+    made.__pydantic_extra__ = extra
+    made.__pydantic_private__ = None
+    made.__class__ = kind
+    moulded: M = made
+    return moulded
 
 
 def fields_of(sample: BaseModel) -> dict[str, Any]:
@@ -59,7 +64,7 @@ def fits(moulded: Callable[[str], BaseModel], constructed: Callable[[str], BaseM
         one, other, wanted = moulded(" word"), moulded(" word"), constructed(" word")
         alike = _insides(one) == _insides(wanted)
         return alike and not {*_containers(one)} & {*_containers(other)}
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, LookupError, TypeError, ValueError):
         return False
 
 
