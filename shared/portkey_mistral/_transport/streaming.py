@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from portkey_mistral._engine.outcomes import Answered, Attempt, Committed, Interrupted
 from portkey_mistral._transport.call import Call, Sending
-from portkey_mistral._transport.carriers import Head, Reply
+from portkey_mistral._transport.carriers import Head
 from portkey_mistral._transport.drive import FAULTS, aawait_turn, apause, await_turn, pause
 from portkey_mistral._transport.journal import Journal
 from portkey_mistral._transport.judging import is_success
@@ -194,16 +194,13 @@ class Stream(_Course, Iterator[Delta]):
                     yield reading.whole(sending, reply.status, reply.headers, body)
                 else:
                     reading.opened(sending, reply.status, reply.headers)
-                    yield from self._read(reply, reading)
+                    with Watchdog(reply, call, reading) as watchdog:
+                        for data in watchdog.watched(reply.chunks()):
+                            yield reading.feed(data)
+                            reading.check()
+                    yield reading.end()
         except (*FAULTS, *BROKEN) as fault:
             yield reading.broke(fault, sending)
-
-    def _read(self, reply: Reply, reading: Reading) -> Iterator[list[Delta]]:
-        with Watchdog(reply, self._call, reading) as watchdog:
-            for data in watchdog.watched(reply.chunks()):
-                yield reading.feed(data)
-                reading.check()
-        yield reading.end()
 
 
 class AsyncStream(_Course, AsyncIterator[Delta]):

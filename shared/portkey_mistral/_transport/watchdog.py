@@ -88,14 +88,16 @@ class Watchdog:
     ) -> None:
         if self._over is not None:
             self._over.set()
+        if isinstance(error, httpx.ReadTimeout):
+            raise _silent(self._call) from error
 
     def watched(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """Pass the pieces on.
 
         Raises:
-            StalledError: the next one did not come in time.
+            StalledError: the next one did not come in time; it may be raised when the watchdog is left.
         """
-        return self._in_time(pieces) if self._needed else self._in_general_limit(pieces)
+        return self._in_time(pieces) if self._needed else pieces
 
     def _in_time(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         if (connection := self._reply.socket) is not None:
@@ -117,12 +119,6 @@ class Watchdog:
             if data is None:
                 return
             yield data
-
-    def _in_general_limit(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        try:
-            yield from pieces
-        except httpx.ReadTimeout as fault:
-            raise _silent(self._call) from fault
 
     async def anext(self, pieces: AsyncIterator[bytes]) -> bytes | None:
         """Return the next piece, None after the last. The async twin of `watched`."""

@@ -122,16 +122,16 @@ class StreamDecoder:
         raise error or StreamCut("The server answered a streamed request with a plain JSON body.")
 
     def _read(self, events: Iterator[bytes], deltas: list[Delta]) -> None:
-        while (event := self._next(events, deltas)) is not None:
+        while True:
+            # The next event that is to be read with care.
+            event = self._form.read(events, deltas) if self._form else next(events, None)
+            if event is None:
+                return
             if (payload := data_of(event)) and payload != _DONE:
                 count = len(deltas)
                 self._decode(payload, deltas)
                 if len(deltas) == count + 1 and deltas[-1].text and self._patience:
                     self._learn((event, deltas[-1]))
-
-    def _next(self, events: Iterator[bytes], deltas: list[Delta]) -> bytes | None:
-        """Return the next event that is to be read with care; None after the last."""
-        return self._form.read(events, deltas) if self._form else next(events, None)
 
     def _learn(self, seen: Seen) -> None:
         """Take the form of two events that come one after the other."""

@@ -123,7 +123,7 @@ class Exchange(BaseExchange["_Connection"]):
         try:
             connection.send(message, _shorter(limits.write, head_until))
             while not self.reader.status:
-                self._body = self._read(_shorter(limits.read, head_until))
+                self._body = self._take(connection.receive(_shorter(limits.read, head_until)))
         except BaseException:
             connection.close()
             raise
@@ -153,7 +153,7 @@ class Exchange(BaseExchange["_Connection"]):
             if self._body:
                 yield self._body
             while not self.reader.complete:
-                if data := self._read(self._limit):
+                if data := self._take(self.connection.receive(self._limit)):
                     yield data
         finally:
             self.close()
@@ -162,9 +162,6 @@ class Exchange(BaseExchange["_Connection"]):
         if not self._over:
             self._over = True
             self._pool.give_back(self)
-
-    def _read(self, limit: float | None) -> bytes:
-        return self._take(self.connection.receive(limit))
 
 
 class _Stream(httpx.SyncByteStream):

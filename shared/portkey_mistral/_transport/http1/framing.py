@@ -88,6 +88,7 @@ class ResponseReader:
         "_known_lines",
         "_left",
         "_line_at",
+        "_line_length",
         "_method",
         "complete",
         "headers",
@@ -108,8 +109,9 @@ class ResponseReader:
         self._chunked = False
         self._line_at = _first_line
         self._in_trailer = False
-        # Sizes of chunks by the lines that told them.
+        # Sizes of chunks by the lines that told them, and how long the newest of these lines is.
         self._known_lines: dict[bytes, int] = {}
+        self._line_length = 0
         # Bytes of the body, or of the open chunk, that are still to come; None: until the connection ends.
         self._left: int | None = 0
 
@@ -206,21 +208,22 @@ class ResponseReader:
             data, self._buffer = self._buffer + data, b""
         end, at = len(data), self._left or 0
         pieces = [data[:at]]  # of the chunk that was open
-        line_at, known, width = self._line_at, self._known_lines, 0
+        line_at, known, length = self._line_at, self._known_lines, self._line_length
         while not self._in_trailer and at <= end:
-            if (size := known.get(data[at : at + width])) is None:
-                if (line := line_at(data, at)) is None:
+            line = data[at : at + length]
+            if (size := known.get(line)) is None:
+                if (found := line_at(data, at)) is None:
                     self._check_line(data[at:], is_first=line_at is _first_line)
                     break
-                size, width = int(line[1], 16), line.end() - at
+                line, size = found[0], int(found[1], 16)
                 if line_at is _next_line and len(known) < _MOST_LINES_KNOWN:
-                    known[line[0]] = size
-                line_at = _next_line
-            start = at + width
+                    known[line] = size
+                line_at, length = _next_line, len(line)
+            start = at + len(line)
             at = start + size
             pieces.append(data[start:at])
             self._in_trailer = size == 0
-        self._line_at = line_at
+        self._line_at, self._line_length = line_at, length
         self._left = max(at - end, 0)
         rest = data[at:]
         self._buffer = self._trailer(rest) if self._in_trailer else rest

@@ -123,7 +123,7 @@ class AsyncExchange(BaseExchange["_Connection"]):
         try:
             await self.connection.send(message, limits.write)
             while not self.reader.status:
-                self._body = await self._read(limits.read)
+                self._body = self._take(await self.connection.receive(limits.read))
         except BaseException:
             self.connection.close()
             raise
@@ -149,7 +149,7 @@ class AsyncExchange(BaseExchange["_Connection"]):
         data, self._body = self._body, b""
         try:
             while not (data or self.reader.complete):
-                data = await self._read(self._limit)
+                data = self._take(await self.connection.receive(self._limit))
         except BaseException:
             await self.aclose()
             raise
@@ -168,9 +168,6 @@ class AsyncExchange(BaseExchange["_Connection"]):
         if not self._over:
             self._over = True
             self._pool.give_back(self)
-
-    async def _read(self, limit: float | None) -> bytes:
-        return self._take(await self.connection.receive(limit))
 
 
 class _Stream(httpx.AsyncByteStream):
