@@ -61,6 +61,7 @@ def the_client(client: Client, request: ChatRequest, fim: FIMRequest) -> None:
     with client.stream(fim) as stream:
         for delta in stream:
             assert_type(delta, Delta)
+        assert_type(stream.read(), list[Delta])
         assert_type(stream.info, CallInfo)
     embedding = client.embed(EmbeddingRequest(model="mistral-embed", inputs=["a"]))
     assert_type(embedding, EmbeddingResponse)
@@ -73,6 +74,7 @@ async def the_client_async(client: Client, request: ChatRequest, fim: FIMRequest
     async with client.astream(request) as stream:
         async for delta in stream:
             assert_type(delta, Delta)
+        assert_type(await stream.read(), list[Delta])
         assert_type(stream.info, CallInfo)
     embedding = await client.aembed(EmbeddingRequest(model="mistral-embed", inputs=["a"]))
     assert_type(embedding, EmbeddingResponse)
