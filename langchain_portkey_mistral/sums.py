@@ -8,9 +8,10 @@ are of one provider.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from functools import partial
 from itertools import groupby
-from typing import Any
+from typing import Any, SupportsIndex
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
@@ -22,7 +23,7 @@ from portkey_mistral.moulding import fits
 __all__ = ["first_chunk"]
 
 
-class FirstChunk(ChatGenerationChunk):
+class FirstChunk(ChatGenerationChunk):  # noqa: PLW1641  pydantic's objects have no hash
     """The chunk that a stream begins with: to it LangChain adds all others."""
 
     def __add__(
@@ -33,10 +34,28 @@ class FirstChunk(ChatGenerationChunk):
         first, *others = joined([self, *other])
         return ChatGenerationChunk.__add__(first, others)
 
+    # In all else it is one of LangChain's own chunks, also to who compares, prints or stores it.
+
+    def __eq__(self, other: object) -> bool:
+        return _plain(self) == _plain(other)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        return copy, (_plain(self),)
+
+    def __repr_name__(self) -> str:
+        return ChatGenerationChunk.__name__
+
     @classmethod
     def lc_id(cls) -> list[str]:
-        """Return the id of LangChain's own class, as which it is loaded again."""
         return ChatGenerationChunk.lc_id()
+
+
+def _plain(chunk: object) -> object:
+    if not isinstance(chunk, FirstChunk):
+        return chunk
+    plain: Any = chunk.model_copy()
+    plain.__class__ = ChatGenerationChunk
+    return plain
 
 
 def joined(chunks: Iterable[ChatGenerationChunk]) -> Iterator[ChatGenerationChunk]:
@@ -94,7 +113,7 @@ def sample_sum(first: Callable[[str], ChatGenerationChunk], text: str) -> ChatGe
     return first("One") + others
 
 
-# Of a field that chunks may have one day nothing is known here.
+# `moulded` fits only while chunks have the fields that are known here, and no others.
 _fit = text_chunk is moulded and fits(
     partial(sample_sum, moulded_first), partial(sample_sum, text_chunk)
 )

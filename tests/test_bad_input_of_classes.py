@@ -172,6 +172,11 @@ CONSTRUCTION: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "negative timeout": ({"timeout": -1}, "timeout must be a number of seconds above 0"),
     "endless timeout": ({"timeout": float("inf")}, "None (waits for ever)"),
+    "endless wait for a permit": (
+        {"timeout": httpx.Timeout(60, pool=float("inf"))},
+        "None (waits for ever) or an httpx.Timeout of these",
+    ),
+    "negative read": ({"timeout": httpx.Timeout(60, read=-1)}, "an httpx.Timeout of these"),
     "timeout that is none": ({"timeout": SECRET}, "timeout must be a number of seconds above 0"),
     "endless first token": (
         {"first_token_timeout": float("inf")},
@@ -498,6 +503,10 @@ ONE_CALL: dict[str, tuple[dict[str, Any], str]] = {
     "address": ({"base_url": "sandbox:x"}, "'base_url': it is a setting of the object"),
     "timeout": ({"timeout": SECRET}, "timeout must be a number of seconds above 0"),
     "no time": ({"timeout": 0}, "timeout must be a number of seconds above 0"),
+    "endless read": (
+        {"timeout": httpx.Timeout(60, read=float("inf"))},
+        "timeout must be a number of seconds above 0 or an httpx.Timeout of these",
+    ),
     "headers": ({"headers": [SECRET]}, "headers must be a mapping of header names to texts"),
     "header": ({"headers": {"x-team": CUT_SHORT}}, "headers['x-team']: can hold only printable"),
     "header names": ({"forward_headers": SECRET}, "forward_headers must be a list of header names"),

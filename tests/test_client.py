@@ -10,6 +10,7 @@ import pickle
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -27,6 +28,7 @@ from portkey_mistral import (
     ChatRequest,
     Client,
     ConfigurationError,
+    Delta,
     EmbeddingRequest,
     FIMRequest,
     ImagePart,
@@ -309,6 +311,16 @@ def test_a_stream_that_is_closed_early_lets_go_at_once() -> None:
     next(stream)
     stream.close()
     assert (get().in_flight, get().requests[-1].state) == (0, "abandoned")
+
+
+def test_a_stream_is_closed_by_whoever_closes_what_goes_over_it() -> None:
+    def deltas() -> Iterator[Delta]:
+        yield from client().stream(ask(LONG))
+
+    for begun in (deltas(), iter(client().stream(ask(LONG)))):
+        next(begun)
+        begun.close()
+        assert (get().in_flight, get().requests[-1].state) == (0, "abandoned")
 
 
 async def test_an_async_stream_that_is_closed_early_lets_go_at_once() -> None:

@@ -37,8 +37,14 @@ def assign(name: str, value: object) -> Callable[[ConnectionSettings], None]:
         (assign("timeout", 7.0), lambda terms: terms.limits.timeout == httpx.Timeout(7.0)),
         (assign("max_retries", 9), lambda terms: terms.retries == 9),
         (assign("max_concurrency", 3), lambda terms: terms.limits.bound.most == 3),
-        (assign("idle_timeout", 2.0), lambda terms: terms.stream_limits.idle == 2.0),
-        (assign("first_token_timeout", 3.0), lambda terms: terms.limits.first_token is None),
+        (
+            assign("idle_timeout", 2.0),
+            lambda terms: (terms.stream_limits.idle, terms.limits.idle) == (2.0, None),
+        ),
+        (
+            assign("first_token_timeout", 3.0),
+            lambda terms: (terms.stream_limits.first_token, terms.limits.first_token) == (3, None),
+        ),
         (assign("proxy", "http://p.test"), lambda terms: terms.wiring.proxy == "http://p.test"),
         (
             assign("ssl_context", ssl.create_default_context()),

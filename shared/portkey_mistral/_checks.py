@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import httpx
-
 from portkey_mistral.config import checks
 from portkey_mistral.exceptions import ConfigurationError, InvalidRequestError
 from portkey_mistral.models import find
@@ -17,7 +15,7 @@ from portkey_mistral.requests import (
     ModerationRequest,
     Request,
 )
-from portkey_mistral.settings import SETTING_NAMES, is_seconds
+from portkey_mistral.settings import SETTING_NAMES, is_seconds, is_timeout
 from portkey_mistral.tokens import exact_counter
 from portkey_mistral.validation import refuse_settings
 
@@ -38,8 +36,8 @@ def _is_texts_by_name(value: Any) -> bool:
     return isinstance(value, Mapping) and all(map(_is_text, [*value, *value.values()]))
 
 
-def _is_timeout(value: Any) -> bool:
-    return isinstance(value, httpx.Timeout) or is_seconds(value)
+def _is_limit(value: Any) -> bool:
+    return is_timeout(value) or is_seconds(value)
 
 
 # What a config may be, its own reader tells.
@@ -50,7 +48,7 @@ _OPTIONS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "cache_force_refresh": (lambda value: isinstance(value, bool), "True or False"),
     "forward_headers": (_is_texts, "a list of header names"),
     "headers": (_is_texts_by_name, "a mapping of header names to texts"),
-    "timeout": (_is_timeout, "a number of seconds above 0 or an httpx.Timeout"),
+    "timeout": (_is_limit, "a number of seconds above 0 or an httpx.Timeout of these"),
 }
 
 

@@ -166,7 +166,6 @@ def live_models(*, needs: Collection[str] = (), today: date | None = None) -> Se
     return sorted(usable, key=lambda model: model.status_on(day) == "preview")
 
 
-@lru_cache(maxsize=1024)  # asked twice a call
 def find(name: str) -> ModelInfo | None:
     """Return the model behind an id, an alias, `@slug/model` or `mistral/model`; None if unknown."""
     return _index().get(_bare(name))
@@ -270,6 +269,7 @@ _NOBODY: Mapping[str, str] = {
 }
 
 
+@lru_cache(maxsize=1024)  # asked for twice a call
 def _bare(name: str) -> str:
     """Take off what Portkey and other tables put before a model's own name."""
     if name.startswith("@"):

@@ -20,8 +20,8 @@ M = TypeVar("M", bound=BaseModel)
 class Blank(BaseModel):
     """An object whose attributes can be set without pydantic, whose own way costs more than all the rest here.
 
-    Once it has all of them, `__class__` makes it one of a framework's. Where each is set by itself it wants a
-    subclass a kind, for Python keeps the names of attributes once a class.
+    Once it has all of them, `__class__` makes it one of a framework's. Where they are set one by one, each kind
+    wants a subclass of its own: Python keeps the names of attributes once a class, for all its objects.
     """
 
     __setattr__ = object.__setattr__

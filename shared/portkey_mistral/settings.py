@@ -113,6 +113,15 @@ def is_seconds(value: object) -> bool:
     )
 
 
+def is_timeout(value: object) -> bool:
+    """Whether a value is an `httpx.Timeout` whose limits can be kept: numbers of seconds, or None for no limit."""
+    import httpx
+
+    return isinstance(value, httpx.Timeout) and all(
+        limit is None or limit == 0 or is_seconds(limit) for limit in value.as_dict().values()
+    )
+
+
 class Memo:
     """Keeps what was worked out of an object's fields, beside the fields that it was worked out of.
 
@@ -361,11 +370,11 @@ class ConnectionSettings(BaseModel):
         import httpx
 
         if isinstance(value, dict):
-            return httpx.Timeout(**value)
-        if value is None or isinstance(value, httpx.Timeout) or is_seconds(_number(value)):
+            value = httpx.Timeout(**value)
+        if value is None or is_timeout(value) or is_seconds(_number(value)):
             return value
         raise ValueError(
-            "timeout must be a number of seconds above 0, None (waits for ever) or an httpx.Timeout."
+            "timeout must be a number of seconds above 0, None (waits for ever) or an httpx.Timeout of these."
         )
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import operator
 import pickle
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumps
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessageChunk, HumanMessage
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk, LLMResult
 from langchain_core.outputs.chat_generation import merge_chat_generation_chunks
@@ -90,6 +91,39 @@ def test_any_chunks_add_up_to_what_langchain_makes(drawn: list[dict[str, Any]]) 
     assert added_up(ours) == added_up([*map(chunk, drawn)])
 
 
+@pytest.mark.parametrize("unusual", UNUSUAL, ids=str)
+@pytest.mark.parametrize("at", range(4))
+def test_what_is_unusual_is_added_up_as_langchain_does(unusual: dict[str, Any], at: int) -> None:
+    usual = {"response_metadata": PROVIDER, "id": "lc_run--1", "content": " a"}
+    fields = [usual] * 5
+    fields[at] = fields[at + 1] = usual | unusual
+    ours = [chunk(fields[0], FirstChunk), *map(chunk, fields[1:])]
+    assert added_up(ours) == added_up([*map(chunk, fields)])
+
+
+def test_chunks_of_another_class_are_left_to_langchain() -> None:
+    class Marked(AIMessageChunk):
+        mark: str = "!"
+
+    marked = ChatGenerationChunk(message=Marked(content=" b", response_metadata=PROVIDER))
+    words = [first_chunk("a"), text_chunk(" a"), marked, marked, text_chunk(" c")]
+    assert [each.message.content for each in joined(words)] == ["a a", " b", " b", " c"]
+
+
+async def test_the_first_chunk_of_a_stream_is_the_one_that_adds_up() -> None:
+    def chat() -> ChatPortkeyMistral:
+        words = stream(*({"content": word} for word in ("One", " two", " three")))
+        clients = network(words).clients
+        return ChatPortkeyMistral(api_key="k", base_url="https://mistral.test", **clients)
+
+    go = [HumanMessage("go")]
+    for kinds in (
+        [type(each) for each in chat()._stream(go)],
+        [type(each) async for each in chat()._astream(go)],
+    ):
+        assert kinds == [FirstChunk, *[ChatGenerationChunk] * 3]
+
+
 def test_a_thousand_words_are_one_text_before_langchain_sees_them() -> None:
     words = [first_chunk("One"), *(text_chunk(f" {at}") for at in range(999))]
     (whole,) = joined(words)
@@ -105,7 +139,13 @@ def test_a_first_chunk_is_a_chunk_of_langchains() -> None:
     assert dumps(ours) == dumps(theirs)
     assert ours + text_chunk(" two") == theirs + text_chunk(" two")
     assert type(ours + text_chunk(" two")) is type(ours + [text_chunk(" two")]) is type(theirs)  # noqa: RUF005
-    assert pickle.loads(pickle.dumps(ours)) == ours
+    assert ours == theirs
+    assert theirs == ours
+    assert ours != text_chunk("Two")
+    assert ours != "One"
+    assert (repr(ours), str(ours)) == (repr(theirs), str(theirs))
+    assert type(pickle.loads(pickle.dumps(ours))) is ChatGenerationChunk
+    assert pickle.loads(pickle.dumps(ours)) == copy.deepcopy(ours) == ours.model_copy() == theirs
 
 
 @pytest.mark.parametrize("other", ["two", ["two"], [text_chunk("two"), "three"], None])

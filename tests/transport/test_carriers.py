@@ -191,6 +191,23 @@ def test_waiting_for_a_place_takes_too_long(carrier: Carrier) -> None:
         assert line.ask(server.url, limits=limits).content == TEXT
 
 
+@every
+def test_a_request_that_failed_gives_its_place_back_and_no_other(carrier: Carrier) -> None:
+    limits = httpx.Timeout(5, pool=0.5)
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        host, port = gone.getsockname()
+    serves = serving(answer(b"nonsense\r\n\r\n"), answer(chunked(TEXT)))
+    with serves as server, carrier.line(most=1) as line:
+        with pytest.raises(httpx.ConnectError):
+            line.ask(f"http://{host}:{port}/", limits=limits)
+        with pytest.raises(httpx.RemoteProtocolError):
+            line.ask(server.url, limits=limits)
+        first = line.open(server.url, limits=limits)
+        with pytest.raises(httpx.PoolTimeout):
+            line.ask(server.url, limits=limits)
+        line.leave(first)
+
+
 @ours
 def test_the_limit_of_the_body_may_be_another(carrier: Carrier) -> None:
     def script(peer: Peer) -> None:

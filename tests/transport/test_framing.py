@@ -181,17 +181,26 @@ def test_lines_that_were_seen_before_stand_between_others(rest: bytes, body: byt
     assert read_by_us([bytes([each]) for each in CHUNKED + SEEN + rest]) == ours
 
 
-@pytest.mark.parametrize("rest", [b"x4\r\nsame\r\n", b"4\r\nlonger\r\n4\r\nsame\r\n"])
-def test_a_chunk_that_is_longer_than_it_said_is_refused_also_after_others(rest: bytes) -> None:
-    assert read_by_us([CHUNKED + SEEN + rest]).refused
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        b"4\r\nsame4\r\nsame\r\n0\r\n\r\n",
+        SEEN + b"x4\r\nsame\r\n",
+        SEEN + b"4\r\nlonger\r\n4\r\nsame\r\n",
+    ],
+)
+def test_a_chunk_that_is_longer_than_it_said_is_refused_after_whatever_came(chunks: bytes) -> None:
+    assert read_by_us([CHUNKED + chunks]).refused
 
 
-def test_lines_are_not_kept_without_end() -> None:
+@pytest.mark.parametrize("extension", [b"", b";" + b"e" * 5000])
+def test_lines_are_not_kept_without_end(extension: bytes) -> None:
     reader = ResponseReader("POST")
     reader.feed(CHUNKED)
     for size in range(1, 2000):
-        assert len(reader.feed(b"%x\r\n%s\r\n" % (size, b"x" * size))) == size
-    assert len(reader._known_lines) <= 512
+        line = b"%x%s\r\n" % (size, extension)
+        assert len(reader.feed(b"%s%s\r\n" % (line, b"x" * size))) == size
+    assert sum(map(len, reader._known_lines)) <= 512 * 32
 
 
 @given(split(damaged()))

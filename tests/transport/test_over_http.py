@@ -310,12 +310,19 @@ def test_the_first_content_is_waited_for_from_the_send_on(
 
 
 @pytest.mark.parametrize("kind", STREAMED)
+@pytest.mark.parametrize("deadline", [None, 60])
+@pytest.mark.parametrize(("stall", "error"), [(0, APITimeoutError), (4, StreamInterruptedError)])
 def test_the_limit_that_was_reached_is_the_one_that_is_named(
-    kind: Kind, mistral_sandbox: Sandbox, mistral_sandbox_url: str
+    kind: Kind,
+    deadline: float | None,
+    stall: int,
+    error: type[APIError],
+    mistral_sandbox: Sandbox,
+    mistral_sandbox_url: str,
 ) -> None:
-    mistral_sandbox.inject(Fault(stall_after=0, stall_seconds=5))
+    mistral_sandbox.inject(Fault(stall_after=stall, stall_seconds=5))
     mine = Client(
-        base_url=mistral_sandbox_url, api_key="k", timeout=0.3, deadline=60, max_retries=0
+        base_url=mistral_sandbox_url, api_key="k", timeout=0.3, deadline=deadline, max_retries=0
     )
-    with pytest.raises(APITimeoutError, match=r"no data for 0\.3 s \(timeout\)"):
+    with pytest.raises(error, match=r"no data for 0\.3 s \(timeout\)"):
         kind.run(mine, ask(), None)

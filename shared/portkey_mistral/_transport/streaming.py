@@ -132,7 +132,6 @@ class Stream(_Course, Iterator[Delta]):
         self.close()
 
     def close(self) -> None:
-        self._deltas.close()
         self._batches.close()
         self._ready.clear()
 
@@ -143,10 +142,13 @@ class Stream(_Course, Iterator[Delta]):
         return next(filter(None, self._batches), [])
 
     def _singly(self) -> Generator[Delta]:
-        while deltas := self.read():
-            self._ready.extend(deltas)
-            while self._ready:
-                yield self._ready.popleft()
+        try:
+            while deltas := self.read():
+                self._ready.extend(deltas)
+                while self._ready:
+                    yield self._ready.popleft()
+        finally:  # who closes this one, as `yield from` does, means all of it
+            self.close()
 
     def _run(self) -> Generator[list[Delta]]:
         plan = self._call.plan(health(self._call))

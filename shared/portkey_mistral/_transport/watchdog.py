@@ -95,7 +95,8 @@ class Watchdog:
         """Pass the pieces on.
 
         Raises:
-            StalledError: the next one did not come in time; it may be raised when the watchdog is left.
+            StalledError: the next one did not come in time. Where there are no limits but the general one, it is
+                leaving the `with` block that raises it.
         """
         return self._in_time(pieces) if self._needed else pieces
 

@@ -7,7 +7,7 @@ framing it announced is a fault, never a guess.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 
 import httpx
@@ -16,7 +16,7 @@ __all__ = ["Message", "ProtocolError", "ResponseReader"]
 
 _MOST_HEAD_BYTES = 100 * 1024
 _MOST_LINE_BYTES = 8 * 1024
-_MOST_LINES_KNOWN = 512
+_MOST_LINES_KNOWN, _MOST_BYTES_KNOWN = 512, 32
 _AT_ONCE = 64 * 1024
 
 _KEEP_SECONDS = 30.0
@@ -216,7 +216,8 @@ class ResponseReader:
                     self._check_line(data[at:], is_first=line_at is _first_line)
                     break
                 line, size = found[0], int(found[1], 16)
-                if line_at is _next_line and len(known) < _MOST_LINES_KNOWN:
+                # Not the first line, which may not stand for one that the end of a chunk has to go before.
+                if line_at is _next_line and _is_worth_knowing(line, known):
                     known[line] = size
                 line_at, length = _next_line, len(line)
             start = at + len(line)
@@ -252,6 +253,11 @@ class ResponseReader:
         self.complete = True
         self.reusable = self.reusable and end == len(data)
         return b""
+
+
+def _is_worth_knowing(line: bytes, known: Collection[bytes]) -> bool:
+    """Whether to keep a line: a server can write as many and as long ones as it likes."""
+    return len(line) <= _MOST_BYTES_KNOWN and len(known) < _MOST_LINES_KNOWN
 
 
 def _listed(headers: Mapping[str, str], name: str) -> list[bytes]:
