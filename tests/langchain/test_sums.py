@@ -21,6 +21,7 @@ from langchain_core.outputs.chat_generation import merge_chat_generation_chunks
 
 from langchain_portkey_mistral import ChatPortkeyMistral
 from langchain_portkey_mistral.moulding import text_chunk
+from langchain_portkey_mistral.streaming import ChunkWriter
 from langchain_portkey_mistral.sums import (
     FirstChunk,
     first_chunk,
@@ -29,6 +30,7 @@ from langchain_portkey_mistral.sums import (
     sample_sum,
 )
 from portkey_mistral.moulding import fits
+from portkey_mistral.responses import Delta
 from scripted import network, stream
 
 PROVIDER = {"model_provider": "portkey-mistral"}
@@ -122,6 +124,12 @@ async def test_the_first_chunk_of_a_stream_is_the_one_that_adds_up() -> None:
         [type(each) async for each in chat()._astream(go)],
     ):
         assert kinds == [FirstChunk, *[ChatGenerationChunk] * 3]
+
+
+def test_no_other_chunk_is_a_first_one_also_of_an_answer_that_another_server_took_up() -> None:
+    writer = ChunkWriter()
+    texts = [writer.chunk(Delta(text=word, id=id_)) for word, id_ in (("a", "1"), ("b", "2"))]
+    assert [*map(type, texts)] == [FirstChunk, ChatGenerationChunk]
 
 
 def test_a_thousand_words_are_one_text_before_langchain_sees_them() -> None:
