@@ -67,6 +67,12 @@ class AsyncPermit:
         self._semaphore: asyncio.BoundedSemaphore | None = None
 
     async def __aenter__(self) -> None:
+        await self.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.release()
+
+    async def acquire(self) -> None:
         if self._bound is not None:
             bounds = _loops.setdefault(asyncio.get_running_loop(), {})
             semaphore = bounds.setdefault(self._bound, asyncio.BoundedSemaphore(self._bound.most))
@@ -77,7 +83,7 @@ class AsyncPermit:
                 raise _too_late(self._bound) from None
             self._semaphore = semaphore
 
-    async def __aexit__(self, *_: object) -> None:
+    def release(self) -> None:
         if self._semaphore is not None:
             self._semaphore.release()
 

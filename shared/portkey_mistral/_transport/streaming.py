@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 from portkey_mistral._engine.outcomes import Answered, Attempt, Committed, Interrupted
 from portkey_mistral._transport.call import Call, Sending
-from portkey_mistral._transport.carriers import Head
+from portkey_mistral._transport.carriers import AsyncReply, Head
 from portkey_mistral._transport.drive import FAULTS, aawait_turn, apause, await_turn, pause
 from portkey_mistral._transport.journal import Journal
 from portkey_mistral._transport.judging import is_success
@@ -275,8 +275,9 @@ class _AsyncTake:
         self, call: Call[ChatResponse], attempt: Attempt, reading: Reading, so_far: str
     ) -> None:
         self._call, self._attempt, self._reading, self._so_far = call, attempt, reading, so_far
-        self._held = AsyncExitStack()
+        self._permit = AsyncPermit(call.limits.bound, call.deadline)
         self._sending: Sending | None = None
+        self._reply: AsyncReply | None = None
         self._chunks: AsyncIterator[bytes] | None = None
         self._watchdog: Watchdog | None = None
 
@@ -288,12 +289,14 @@ class _AsyncTake:
             self._reading.settled = ready
         else:
             self._sending = ready
-            limits = self._call.limits
-            await self._held.enter_async_context(AsyncPermit(limits.bound, self._call.deadline))
+            await self._permit.acquire()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._held.aclose()
+        try:
+            await self._let_go()
+        finally:
+            self._permit.release()
         self._reading.left()
         settled = self._reading.settled
         if self._sending is not None and settled is not None:
@@ -318,8 +321,7 @@ class _AsyncTake:
 
     async def _open(self, sending: Sending) -> list[Delta]:
         self._reading.sent()
-        reply = await asend(self._call, self._attempt, sending)
-        await self._held.enter_async_context(reply)
+        self._reply = reply = await asend(self._call, self._attempt, sending)
         if _is_unwanted(reply, self._attempt):
             self._reading.discard(sending, reply.status, reply.headers)
             return []
@@ -328,16 +330,19 @@ class _AsyncTake:
             return self._reading.whole(sending, reply.status, reply.headers, body)
         self._reading.opened(sending, reply.status, reply.headers)
         self._chunks = reply.chunks()
-        self._held.push_async_callback(_end, self._chunks)
         self._watchdog = Watchdog(reply, self._call, self._reading)
         return []
 
-
-async def _end(chunks: AsyncIterator[bytes]) -> None:
-    """Close httpx's own generators now: left to the garbage collector, they could outlive their loop."""
-    if isinstance(chunks, AsyncGenerator):
-        with suppress(RuntimeError):  # the end of a loop may be closing them already
-            await chunks.aclose()
+    async def _let_go(self) -> None:
+        if self._reply is None:
+            return
+        try:
+            # httpx's own generators: left to the garbage collector, they could outlive their loop.
+            if isinstance(self._chunks, AsyncGenerator):
+                with suppress(RuntimeError):  # the end of a loop may be closing them already
+                    await self._chunks.aclose()
+        finally:
+            await self._reply.aclose()
 
 
 def _is_unwanted(reply: Head, attempt: Attempt) -> bool:
