@@ -19,6 +19,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.utils.json import parse_partial_json
 
 from langchain_portkey_mistral.content_out import is_plain, said, to_block
+from langchain_portkey_mistral.last_chunk import last_chunk
 from langchain_portkey_mistral.metadata import (
     PROVIDER,
     call_metadata,
@@ -26,8 +27,7 @@ from langchain_portkey_mistral.metadata import (
     usage_extras,
     usage_metadata,
 )
-from langchain_portkey_mistral.moulding import last_chunk, text_chunk
-from langchain_portkey_mistral.sums import first_chunk
+from langchain_portkey_mistral.text_chunks import text_chunk
 from portkey_mistral.exceptions import ResponseFormatError
 from portkey_mistral.messages import Part, ReferencePart, TextPart, ThinkingPart
 from portkey_mistral.responses import CallInfo, Delta, ToolCallDelta, Usage
@@ -39,7 +39,6 @@ TEXT_INDEX = 0
 """Index of the block that plain text belongs to."""
 
 
-_NOTHING_YET = ("", TEXT_INDEX)
 _PLAIN_TEXT = ("text", TEXT_INDEX)
 # The open block is a text that can take further citations, but no further text.
 _CITED = "cited"
@@ -66,7 +65,7 @@ class ChunkWriter:
         """`names` maps names of tools on the wire to the caller's own, where they differ."""
         self._names = names
         self._next = TEXT_INDEX + 1
-        self._open: tuple[str, int] = _NOTHING_YET
+        self._open: tuple[str, int] = ("", TEXT_INDEX)
         self._blocks = False
         self._tools: dict[int, int] = {}
         self._arguments: dict[int, list[str]] = {}
@@ -100,10 +99,9 @@ class ChunkWriter:
         ):
             return text_chunk(text)
         self._note(delta)
-        begins = self._open is _NOTHING_YET
         content = self._content(delta)
         if content and isinstance(content, str) and not (delta.tool_calls or delta.logprobs):
-            return first_chunk(content) if begins else text_chunk(content)
+            return text_chunk(content)
         if not content and not delta.tool_calls and not delta.logprobs:
             return None
         message = AIMessageChunk(

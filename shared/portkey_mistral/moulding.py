@@ -28,7 +28,7 @@ class Blank(BaseModel):
     __delattr__ = object.__delattr__  # the two are one to a class: without this, neither is quick
 
 
-blank: Callable[[type[Blank]], Any] = object.__new__
+blank: Callable[[type[BaseModel]], Any] = object.__new__
 """Make an object without a single attribute."""
 
 

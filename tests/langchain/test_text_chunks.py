@@ -1,12 +1,12 @@
-"""Chunks that are added up quickly make the message that LangChain makes."""
+"""Chunks that are made and added up quickly are those that LangChain makes, and add up to the same."""
 
 from __future__ import annotations
 
-import copy
 import operator
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -20,26 +20,108 @@ from langchain_core.outputs import ChatGenerationChunk, LLMResult
 from langchain_core.outputs.chat_generation import merge_chat_generation_chunks
 
 from langchain_portkey_mistral import ChatPortkeyMistral
-from langchain_portkey_mistral.moulding import text_chunk
-from langchain_portkey_mistral.streaming import ChunkWriter
-from langchain_portkey_mistral.sums import (
-    FirstChunk,
-    first_chunk,
+from langchain_portkey_mistral.text_chunks import (
+    TextChunk,
+    constructed,
     joined,
-    moulded_first,
+    moulded,
+    plain,
     sample_sum,
+    text_chunk,
 )
 from portkey_mistral.moulding import fits
-from portkey_mistral.responses import Delta
 from scripted import network, stream
 
+SHARED: dict[str, object] = {}
 PROVIDER = {"model_provider": "portkey-mistral"}
 USAGE = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
 
 
-def test_with_this_version_of_langchain_chunks_are_added_up_quickly() -> None:
-    assert fits(partial(sample_sum, moulded_first), partial(sample_sum, text_chunk))
-    assert first_chunk is moulded_first
+def test_with_this_version_of_langchain_chunks_are_moulded() -> None:
+    assert fits(lambda text: plain(moulded(text)), constructed)
+    assert fits(partial(sample_sum, moulded), partial(sample_sum, constructed))
+    assert text_chunk is moulded
+
+
+@pytest.mark.parametrize("text", [" word", "Grüße 北京 🎉", "\n", "{"])
+def test_a_moulded_chunk_is_a_constructed_one(text: str) -> None:
+    ours, theirs = text_chunk(text), constructed(text)
+    assert ours == theirs
+    assert ours.model_dump() == theirs.model_dump()
+    assert ours.model_dump(exclude_unset=True) == theirs.model_dump(exclude_unset=True)
+    assert dumps(ours) == dumps(theirs)
+    assert ours.message.content_blocks == theirs.message.content_blocks
+    assert (repr(ours), str(ours)) == (repr(theirs), str(theirs))
+    assert type(pickle.loads(pickle.dumps(ours))) is ChatGenerationChunk
+    for again in (pickle.loads(pickle.dumps(ours)), ours.model_copy(), ours.model_copy(deep=True)):
+        assert again == theirs
+        assert theirs == again
+        assert again.model_fields_set == theirs.model_fields_set
+    assert ours != constructed("Two")
+    assert ours != "One"
+
+
+def test_what_is_set_on_a_chunk_was_given() -> None:
+    for chunk in (text_chunk("One"), constructed("One")):
+        chunk.generation_info = {"logprobs": None}
+        chunk.message = AIMessageChunk(content="Two")
+        assert chunk.model_dump(exclude_unset=True) == {
+            "text": "One",
+            "generation_info": {"logprobs": None},
+            "message": {"content": "Two"},
+        }
+    copied = text_chunk("One").model_copy(update={"generation_info": {"a": 1}})
+    assert copied.model_fields_set == {"text", "message", "generation_info"}
+
+
+def test_moulded_chunks_add_up_and_share_nothing() -> None:
+    one, two = text_chunk("one "), text_chunk("two")
+    assert one + two == constructed("one ") + constructed("two")
+    one.message.id = "run-1"
+    one.message.response_metadata["seen"] = True
+    one.message.additional_kwargs["seen"] = True
+    assert isinstance(one.message, AIMessageChunk)
+    one.message.tool_calls.append({"name": "x", "args": {}, "id": "1", "type": "tool_call"})
+    assert two == constructed("two")
+    assert text_chunk("three") == constructed("three")
+
+
+def shared(text: str) -> ChatGenerationChunk:
+    chunk = moulded(text)
+    chunk.message.additional_kwargs = SHARED
+    return chunk
+
+
+def without_a_field(text: str) -> ChatGenerationChunk:
+    chunk = moulded(text)
+    del chunk.message.__dict__["invalid_tool_calls"]
+    return chunk
+
+
+def with_other_insides(text: str) -> ChatGenerationChunk:
+    chunk = moulded(text)
+    chunk.message.__pydantic_fields_set__.add("name")
+    return chunk
+
+
+def impossible(text: str) -> ChatGenerationChunk:
+    raise TypeError(text)
+
+
+def unknown(text: str) -> ChatGenerationChunk:
+    raise KeyError(text)
+
+
+@pytest.mark.parametrize(
+    "changed", [shared, without_a_field, with_other_insides, impossible, unknown]
+)
+def test_where_something_is_different_chunks_are_constructed(
+    changed: Callable[[str], ChatGenerationChunk],
+) -> None:
+    assert not fits(lambda text: plain(changed(text)), constructed)
+
+
+# --- sums
 
 
 UNUSUAL: list[dict[str, Any]] = [
@@ -65,6 +147,7 @@ UNUSUAL: list[dict[str, Any]] = [
 ]
 TEXTS = st.sampled_from(["", "a", " b", "é\n"]).map(lambda text: {"content": text})
 USUAL = TEXTS.map(lambda fields: {"response_metadata": PROVIDER, "id": "lc_run--1"} | fields)
+KINDS = [ChatGenerationChunk, TextChunk]
 FIELDS = USUAL | st.builds(operator.or_, USUAL, st.sampled_from(UNUSUAL))
 
 
@@ -86,20 +169,25 @@ def added_up(chunks: list[ChatGenerationChunk]) -> object:
     return whole.model_dump(), whole.model_fields_set, message, message.model_fields_set
 
 
-@given(st.lists(FIELDS, min_size=2))
-def test_any_chunks_add_up_to_what_langchain_makes(drawn: list[dict[str, Any]]) -> None:
+@given(st.lists(FIELDS, min_size=2), st.lists(st.sampled_from(KINDS), min_size=1))
+def test_any_chunks_add_up_to_what_langchain_makes(
+    drawn: list[dict[str, Any]], kinds: list[type[ChatGenerationChunk]]
+) -> None:
     first, *others = drawn
-    ours = [chunk(first, FirstChunk), *map(chunk, others)]
+    ours = [chunk(first, TextChunk), *map(chunk, others, cycle(kinds))]
     assert added_up(ours) == added_up([*map(chunk, drawn)])
 
 
 @pytest.mark.parametrize("unusual", UNUSUAL, ids=str)
 @pytest.mark.parametrize("at", range(4))
-def test_what_is_unusual_is_added_up_as_langchain_does(unusual: dict[str, Any], at: int) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_unusual_is_added_up_as_langchain_does(
+    unusual: dict[str, Any], at: int, kind: type[ChatGenerationChunk]
+) -> None:
     usual = {"response_metadata": PROVIDER, "id": "lc_run--1", "content": " a"}
     fields = [usual] * 5
     fields[at] = fields[at + 1] = usual | unusual
-    ours = [chunk(fields[0], FirstChunk), *map(chunk, fields[1:])]
+    ours = [chunk(fields[0], TextChunk), *(chunk(each, kind) for each in fields[1:])]
     assert added_up(ours) == added_up([*map(chunk, fields)])
 
 
@@ -108,11 +196,11 @@ def test_chunks_of_another_class_are_left_to_langchain() -> None:
         mark: str = "!"
 
     marked = ChatGenerationChunk(message=Marked(content=" b", response_metadata=PROVIDER))
-    words = [first_chunk("a"), text_chunk(" a"), marked, marked, text_chunk(" c")]
+    words = [text_chunk("a"), text_chunk(" a"), marked, marked, text_chunk(" c")]
     assert [each.message.content for each in joined(words)] == ["a a", " b", " b", " c"]
 
 
-async def test_the_first_chunk_of_a_stream_is_the_one_that_adds_up() -> None:
+async def test_the_words_of_a_stream_are_such_chunks() -> None:
     def chat() -> ChatPortkeyMistral:
         words = stream(*({"content": word} for word in ("One", " two", " three")))
         clients = network(words).clients
@@ -123,43 +211,28 @@ async def test_the_first_chunk_of_a_stream_is_the_one_that_adds_up() -> None:
         [type(each) for each in chat()._stream(go)],
         [type(each) async for each in chat()._astream(go)],
     ):
-        assert kinds == [FirstChunk, *[ChatGenerationChunk] * 3]
-
-
-def test_no_other_chunk_is_a_first_one_also_of_an_answer_that_another_server_took_up() -> None:
-    writer = ChunkWriter()
-    texts = [writer.chunk(Delta(text=word, id=id_)) for word, id_ in (("a", "1"), ("b", "2"))]
-    assert [*map(type, texts)] == [FirstChunk, ChatGenerationChunk]
+        assert kinds == [*[TextChunk] * 3, ChatGenerationChunk]
 
 
 def test_a_thousand_words_are_one_text_before_langchain_sees_them() -> None:
-    words = [first_chunk("One"), *(text_chunk(f" {at}") for at in range(999))]
+    words = [text_chunk("One"), *(text_chunk(f" {at}") for at in range(999))]
     (whole,) = joined(words)
     assert whole.message.content == "One" + "".join(f" {at}" for at in range(999))
     assert len([*joined([*words, chunk(UNUSUAL[3] | {"content": ""}), *words[1:]])]) == 3
 
 
-def test_a_first_chunk_is_a_chunk_of_langchains() -> None:
-    ours, theirs = first_chunk("One"), text_chunk("One")
+def test_a_sum_is_of_langchains_own_class() -> None:
+    ours, theirs = text_chunk("One"), constructed("One")
     assert isinstance(ours, ChatGenerationChunk)
     assert type(ours.message) is AIMessageChunk
-    assert ours.model_dump() == theirs.model_dump()
-    assert dumps(ours) == dumps(theirs)
-    assert ours + text_chunk(" two") == theirs + text_chunk(" two")
+    assert ours + text_chunk(" two") == theirs + constructed(" two")
     assert type(ours + text_chunk(" two")) is type(ours + [text_chunk(" two")]) is type(theirs)  # noqa: RUF005
-    assert ours == theirs
-    assert theirs == ours
-    assert ours != text_chunk("Two")
-    assert ours != "One"
-    assert (repr(ours), str(ours)) == (repr(theirs), str(theirs))
-    assert type(pickle.loads(pickle.dumps(ours))) is ChatGenerationChunk
-    assert pickle.loads(pickle.dumps(ours)) == copy.deepcopy(ours) == ours.model_copy() == theirs
 
 
 @pytest.mark.parametrize("other", ["two", ["two"], [text_chunk("two"), "three"], None])
 def test_what_is_no_chunk_is_refused_as_langchain_does(other: Any) -> None:
     with pytest.raises(TypeError, match="unsupported operand"):
-        first_chunk("One") + other
+        text_chunk("One") + other
 
 
 def test_of_a_chunk_that_a_callback_changed_the_change_is_kept() -> None:
