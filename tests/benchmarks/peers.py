@@ -6,14 +6,16 @@ A peer that is not installed is left out; `make bench` installs all of them.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import statistics
 import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 from contenders import (
     CHAT_MISTRAL_AI,
@@ -26,7 +28,7 @@ from contenders import (
 from measuring import settled
 from workloads import Target, Workload, workloads
 
-__all__ = ["Comparison", "Ratio", "compare", "compare_all", "compare_imports", "ratio_of"]
+__all__ = ["Comparison", "Ratio", "compare", "compare_all", "compare_imports", "ratio_of", "timed"]
 
 CLOCKS = {"CPU": time.process_time, "wall": time.perf_counter}
 IMPORTS = (
@@ -94,22 +96,34 @@ def compare(workload: Workload, url: Callable[..., str], *, rounds: int) -> Comp
         for subject in subjects.values():
             closing.callback(getattr(subject, "close", lambda: None))
         for name, subject in subjects.items():
-            done = workload.run(subject, runner)  # and this warms up
-            assert done == workload.units, f"{name}: {done} of {workload.units} {workload.unit}s"
+            done, _ = timed(workload, subject, runner)  # and this warms up
+            all_of_it = workload.units * workload.repeated
+            assert done == all_of_it, f"{name}: {done} of {all_of_it} {workload.unit}s"
         # What is collected between two turns wipes the caches of whoever has the next one.
         with settled():
             for _ in range(rounds):
                 for name, subject in subjects.items():
-                    taken[name].append(_microseconds(workload, subject, runner))
+                    done, seconds = timed(workload, subject, runner)
+                    taken[name].append(seconds / done * 1e6)
     return _comparison(workload.name, workload.unit, workload.clock, taken, workload.targets)
 
 
-def _microseconds(workload: Workload, subject: object, runner: asyncio.Runner) -> float:
+def timed(workload: Workload, subject: Any, runner: asyncio.Runner) -> tuple[int, float]:
+    """Do a round of work; return its units and the seconds that they took, without those of a loop's start."""
     clock = CLOCKS[workload.clock]
+    if inspect.iscoroutinefunction(workload.run):
+        return runner.run(_timed_on_loop(workload.run, subject, workload.repeated, clock))
     started = clock()
-    for _ in range(workload.repeated):
-        workload.run(subject, runner)
-    return (clock() - started) / workload.repeated / workload.units * 1e6
+    done = sum(workload.run(subject) for _ in range(workload.repeated))
+    return done, clock() - started
+
+
+async def _timed_on_loop(
+    run: Callable[[Any], Awaitable[int]], subject: Any, times: int, clock: Callable[[], float]
+) -> tuple[int, float]:
+    started = clock()
+    done = sum([await run(subject) for _ in range(times)])
+    return done, clock() - started
 
 
 def compare_imports(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any, Literal
@@ -41,14 +41,14 @@ class Target:
 
 @dataclass(frozen=True)
 class Workload:
-    """`run(subject, runner)` does `units` of work, and gives their number as it saw them.
+    """`run(subject)` does `units` of work, on a loop if it is async, and gives their number as it saw them.
 
     A round repeats that `repeated` times. `server` are the options of the fake server.
     """
 
     name: str
     unit: str
-    run: Callable[[Any, asyncio.Runner], int]
+    run: Callable[[Any], int] | Callable[[Any], Awaitable[int]]
     contenders: tuple[Contender, ...]
     targets: tuple[Target, ...]
     units: int = 1
@@ -59,19 +59,16 @@ class Workload:
     subject: Callable[[Contender, str], Any] = lambda contender, url: contender.make(url)
 
 
-def invoke(model: Any, _: asyncio.Runner) -> int:
+def invoke(model: Any) -> int:
     return int(bool(model.invoke(PROMPT).content))
 
 
-def ainvoke_together(model: Any, runner: asyncio.Runner, *, calls: int) -> int:
-    async def together() -> int:
-        answers = await asyncio.gather(*(model.ainvoke(PROMPT) for _ in range(calls)))
-        return sum(bool(answer.content) for answer in answers)
-
-    return runner.run(together())
+async def ainvoke_together(model: Any, *, calls: int) -> int:
+    answers = await asyncio.gather(*(model.ainvoke(PROMPT) for _ in range(calls)))
+    return sum(bool(answer.content) for answer in answers)
 
 
-def stream(model: Any, _: asyncio.Runner) -> int:
+def stream(model: Any) -> int:
     texts = usages = 0
     for chunk in model.stream(PROMPT):
         texts += bool(chunk.content)
@@ -80,16 +77,13 @@ def stream(model: Any, _: asyncio.Runner) -> int:
     return texts
 
 
-def astream(model: Any, runner: asyncio.Runner) -> int:
-    async def read() -> int:
-        texts = usages = 0
-        async for chunk in model.astream(PROMPT):
-            texts += bool(chunk.content)
-            usages += bool(chunk.usage_metadata)
-        assert usages, "a stream without usage"
-        return texts
-
-    return runner.run(read())
+async def astream(model: Any) -> int:
+    texts = usages = 0
+    async for chunk in model.astream(PROMPT):
+        texts += bool(chunk.content)
+        usages += bool(chunk.usage_metadata)
+    assert usages, "a stream without usage"
+    return texts
 
 
 @cache
@@ -99,11 +93,11 @@ def chat_messages() -> list[Any]:
     return [ChatMessage(role="user", content=PROMPT)]
 
 
-def chat(llm: Any, _: asyncio.Runner) -> int:
+def chat(llm: Any) -> int:
     return int(bool(llm.chat(chat_messages()).message.content))
 
 
-def stream_chat(llm: Any, _: asyncio.Runner) -> int:
+def stream_chat(llm: Any) -> int:
     texts, last = 0, None
     for last in llm.stream_chat(chat_messages()):
         texts += bool(last.delta)
@@ -111,7 +105,7 @@ def stream_chat(llm: Any, _: asyncio.Runner) -> int:
     return texts
 
 
-def call(client: Any, _: asyncio.Runner) -> int:
+def call(client: Any) -> int:
     """The same call by the core, or by httpx with nothing around it."""
     return int(bool(call_httpx(client) if hasattr(client, "post") else call_core(client)))
 
@@ -128,14 +122,14 @@ def call_httpx(client: Any) -> str:
     return answer["choices"][0]["message"]["content"]
 
 
-def embed(model: Any, _: asyncio.Runner, *, texts: int) -> int:
+def embed(model: Any, *, texts: int) -> int:
     numbered = [f"{SENTENCE} {number}" for number in range(texts)]
     vectors = model.embed_documents(numbered)
     assert {len(vector) for vector in vectors} == {1024}
     return len(vectors)
 
 
-def construct(make: Callable[[], Any], _: asyncio.Runner) -> int:
+def construct(make: Callable[[], Any]) -> int:
     return int(make() is not None)
 
 
