@@ -132,13 +132,14 @@ class ChunkWriter:
             | usage_extras(self._usage)
             | call_metadata(info)
         )
-        return last_chunk(
-            [] if self._blocks else "",
-            list(self._spoilers()),
-            usage_metadata(self._usage) if self._usage else None,
-            metadata,
-            known(finish_reason=self._finish),
-        )
+        message = {
+            "content": [] if self._blocks else "",
+            "tool_call_chunks": list(self._spoilers()),
+            "usage_metadata": usage_metadata(self._usage) if self._usage else None,
+            "response_metadata": metadata,
+            "chunk_position": "last",
+        }
+        return last_chunk(message, known(finish_reason=self._finish))
 
     def _note(self, delta: Delta) -> None:
         """Keep what is told once, or in every event, for the last chunk."""

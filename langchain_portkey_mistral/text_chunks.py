@@ -29,7 +29,9 @@ def constructed(text: str) -> ChatGenerationChunk:
 
 
 def _given(chunk: TextChunk) -> set[str]:
-    return {"text", "message"} | ({"generation_info"} if chunk.generation_info else set())
+    return {"text", "message"} | (
+        {"generation_info"} if chunk.generation_info is not None else set()
+    )
 
 
 def _not_kept(chunk: TextChunk, names: set[str]) -> None:
@@ -43,7 +45,7 @@ class TextChunk(ChatGenerationChunk):  # noqa: PLW1641  pydantic's objects have 
     """
 
     __setattr__ = object.__setattr__
-    __delattr__ = object.__delattr__  # the two are one to a class: without this, neither is quick
+    __delattr__ = object.__delattr__  # as in `Blank`
     __pydantic_fields_set__ = cast("set[str]", property(_given, _not_kept))
 
     def __add__(
@@ -83,7 +85,7 @@ class _Message(Blank):
 
 
 def moulded(text: str) -> ChatGenerationChunk:
-    """Make the same chunk."""
+    """Make the chunk that `constructed` makes, field by field."""
     message = blank(_Message)
     message.content = text
     message.additional_kwargs = {}

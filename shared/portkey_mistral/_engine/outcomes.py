@@ -120,9 +120,9 @@ class Health:
 class RequestFacts:
     """All that routing may look at: the canonical body before overrides, Portkey metadata, the URL path.
 
-    `needs` names capabilities ("vision", "tools", ...) and `prompt_tokens` an estimate, both for
-    `strategy.skip`. `deadline` is monotonic; no attempt starts after it. `operation` decides what a target
-    may serve: an embedding never changes its model, a chat never goes to a FIM target.
+    `needs` names capabilities ("vision", "tools", ...) and `prompt_tokens` gives an estimate when it is called,
+    both for `strategy.skip`. `deadline` is monotonic; no attempt starts after it. `operation` decides what a
+    target may serve: an embedding never changes its model, a chat never goes to a FIM target.
     """
 
     operation: Operation

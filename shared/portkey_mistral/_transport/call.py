@@ -83,7 +83,7 @@ class Call(Generic[T]):
     """`say` takes the text that a cut attempt already gave, for the next one to continue.
 
     `read` takes the parsed body and raises ValueError where it is not what the API promises.
-    `prompt_tokens` is an estimate; it stands in where a cut stream could not report its usage.
+    `prompt_tokens` gives an estimate; it stands in where a cut stream could not report its usage.
     `resumption` is None where the caller would rather have the error. `abandonment` is that of a job of many.
     """
 
