@@ -330,6 +330,16 @@ async def test_an_async_stream_that_is_closed_early_lets_go_at_once() -> None:
     assert (get().in_flight, get().requests[-1].state) == (0, "abandoned")
 
 
+@pytest.mark.parametrize("early", [False, True])
+async def test_a_stream_gives_its_permit_back(early: bool) -> None:
+    limited = client(max_concurrency=1, deadline=2)
+    for _ in range(2):
+        with limited.stream(ask()) as deltas:
+            assert next(deltas) if early else [*deltas]
+        async with limited.astream(ask()) as adeltas:
+            assert await anext(adeltas) if early else [each async for each in adeltas]
+
+
 WORDS = ("One", " two", " three", " four")
 
 
