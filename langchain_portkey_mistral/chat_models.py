@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput, ModelProfile
 from langchain_core.language_models.base import LangSmithParams
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import BaseModel, Field, model_validator
 
 from langchain_portkey_mistral.call_arguments import MODEL_ARGUMENTS, chat_request, to_options
+from langchain_portkey_mistral.callbacks import Unheard, message_id, unheard
+from langchain_portkey_mistral.deferred import Deferred
 from langchain_portkey_mistral.errors import langchain_errors
 from langchain_portkey_mistral.events import Event, EventWriter
 from langchain_portkey_mistral.identity import identity, of_the_answer, traceable
+from langchain_portkey_mistral.message_chunks import as_generation
 from langchain_portkey_mistral.messages_out import to_chat_result
 from langchain_portkey_mistral.metadata import PROVIDER, add_token_usage, known
 from langchain_portkey_mistral.profiles import LookedUpProfile, profile_of
@@ -293,6 +296,54 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
             request, names = self._request(messages, stop, kwargs)
             return to_chat_result(await self.client.achat(request, to_options(kwargs)), names)
 
+    def stream(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> Iterator[AIMessageChunk]:
+        """Give the answer as it comes; see LangChain's `BaseChatModel.stream`."""
+        if (run := self._unheard(input, config, kwargs)) is not None:
+            yield from self._chunks(run, stop, kwargs)
+        else:
+            yield from super().stream(input, config, stop=stop, **kwargs)
+
+    def astream(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[AIMessageChunk]:
+        """Give the answer as it comes; see LangChain's `BaseChatModel.astream`."""
+        heard = super().astream
+
+        def choose() -> AsyncGenerator[AIMessageChunk]:
+            if (run := self._unheard(input, config, kwargs)) is not None:
+                return self._achunks(run, stop, kwargs)
+            chunks = heard(input, config, stop=stop, **kwargs)
+            return cast("AsyncGenerator[AIMessageChunk]", chunks)
+
+        return Deferred(choose)
+
+    def _unheard(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None,
+        arguments: Mapping[str, Any],
+    ) -> Unheard | None:
+        cls, ours = type(self), ChatPortkeyMistral
+        # What a subclass streams goes through LangChain's loop.
+        if cls._stream is not ours._stream or cls._astream is not ours._astream:
+            return None
+        asked: dict[str, Any] = {**arguments, "stream": True}
+        if not self._should_stream(async_api=False, **asked):
+            return None
+        return unheard(self, self._convert_input(input).to_messages(), config)
+
     # LangChain's core tells the callbacks of each chunk by itself, so `run_manager` is not used here.
     @with_signature
     def _stream(
@@ -303,15 +354,13 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         with langchain_errors():
-            request, names = self._request(messages, stop, kwargs)
-            _demand_one_answer(request)
+            request, names = self._one_answer(messages, stop, kwargs)
             writer = ChunkWriter(names)
             with self.client.stream(request, to_options(kwargs)) as stream:
                 while deltas := stream.read():
-                    for delta in deltas:
-                        if (chunk := writer.chunk(delta)) is not None:
-                            yield chunk
-                yield writer.last(stream.info)
+                    for chunk in filter(None, map(writer.chunk, deltas)):
+                        yield as_generation(chunk)
+                yield as_generation(writer.last(stream.info))
 
     @with_signature
     async def _astream(
@@ -322,14 +371,35 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         with langchain_errors():
-            request, names = self._request(messages, stop, kwargs)
-            _demand_one_answer(request)
+            request, names = self._one_answer(messages, stop, kwargs)
             writer = ChunkWriter(names)
             async with self.client.astream(request, to_options(kwargs)) as stream:
                 while deltas := await stream.read():
-                    for delta in deltas:
-                        if (chunk := writer.chunk(delta)) is not None:
-                            yield chunk
+                    for chunk in filter(None, map(writer.chunk, deltas)):
+                        yield as_generation(chunk)
+                yield as_generation(writer.last(stream.info))
+
+    def _chunks(
+        self, run: Unheard, stop: list[str] | None, arguments: Mapping[str, Any]
+    ) -> Iterator[AIMessageChunk]:
+        with langchain_errors():
+            request, names = self._one_answer(run.messages, stop, arguments)
+            writer = ChunkWriter(names, run.message_id)
+            with self.client.stream(request, to_options(arguments)) as stream:
+                while deltas := stream.read():
+                    yield from filter(None, map(writer.chunk, deltas))
+                yield writer.last(stream.info)
+
+    async def _achunks(
+        self, run: Unheard, stop: list[str] | None, arguments: Mapping[str, Any]
+    ) -> AsyncGenerator[AIMessageChunk]:
+        with langchain_errors():
+            request, names = self._one_answer(run.messages, stop, arguments)
+            writer = ChunkWriter(names, run.message_id)
+            async with self.client.astream(request, to_options(arguments)) as stream:
+                while deltas := await stream.read():
+                    for chunk in filter(None, map(writer.chunk, deltas)):
+                        yield chunk
                 yield writer.last(stream.info)
 
     # LangChain's core looks these two up by name, for `stream_events(version="v3")`.
@@ -341,11 +411,10 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[Event]:
         with langchain_errors():
-            request, names = self._request(messages, stop, kwargs)
-            _demand_one_answer(request)
+            request, names = self._one_answer(messages, stop, kwargs)
             writer = EventWriter(names)
             with self.client.stream(request, to_options(kwargs)) as stream:
-                yield writer.begin(_message_id(run_manager))
+                yield writer.begin(message_id(run_manager.run_id) if run_manager else "")
                 while deltas := stream.read():
                     for delta in deltas:
                         yield from writer.events(delta)
@@ -359,11 +428,10 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[Event]:
         with langchain_errors():
-            request, names = self._request(messages, stop, kwargs)
-            _demand_one_answer(request)
+            request, names = self._one_answer(messages, stop, kwargs)
             writer = EventWriter(names)
             async with self.client.astream(request, to_options(kwargs)) as stream:
-                yield writer.begin(_message_id(run_manager))
+                yield writer.begin(message_id(run_manager.run_id) if run_manager else "")
                 while deltas := await stream.read():
                     for delta in deltas:
                         for event in writer.events(delta):
@@ -380,6 +448,20 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
         return chat_request(
             self, messages, stop=stop, model_kwargs=self.model_kwargs, arguments=arguments
         )
+
+    def _one_answer(
+        self,
+        messages: Sequence[BaseMessage],
+        stop: Sequence[str] | None,
+        arguments: Mapping[str, Any],
+    ) -> tuple[ChatRequest, Mapping[str, str]]:
+        request, names = self._request(messages, stop, arguments)
+        if (request.n or 1) > 1:
+            raise InvalidRequestError(
+                f"n={request.n} answers cannot be streamed: a stream of LangChain is one message. Use "
+                "generate() without streaming, or stream with n=1."
+            )
+        return request, names
 
     # --- binding ---
 
@@ -491,17 +573,3 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
     ) -> int:
         """Count a conversation with its tools, offline. An image counts as the most that it can cost."""
         return count_message_tokens(messages, tool_dicts(tools or ()), self.get_num_tokens)
-
-
-def _message_id(run: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None) -> str:
-    """Give the id that LangChain's core gives to the message of a run; empty leaves it to the core."""
-    return f"lc_run--{run.run_id}" if run else ""
-
-
-def _demand_one_answer(request: ChatRequest) -> None:
-    """LangChain's stream is one message, so the pieces of several answers would be mixed in it."""
-    if (request.n or 1) > 1:
-        raise InvalidRequestError(
-            f"n={request.n} answers cannot be streamed: a stream of LangChain is one message. Use generate() "
-            "without streaming, or stream with n=1."
-        )

@@ -57,9 +57,8 @@ class EventWriter:
         for place, block in enumerate(self._blocks):
             yield {"event": "content-block-finish", "index": place, "content": _whole(block)}
         last = self._writer.last(info)
-        facts = known(logprobs=self._logprobs or None) | (last.generation_info or {})
-        usage = known(usage=getattr(last.message, "usage_metadata", None))
-        metadata = facts | last.message.response_metadata
+        metadata = known(logprobs=self._logprobs or None) | last.response_metadata
+        usage = known(usage=last.usage_metadata)
         yield {"event": "message-finish", "metadata": metadata} | usage
 
     def _piece(self, index: int, piece: Block) -> Iterator[Event]:

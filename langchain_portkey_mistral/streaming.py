@@ -1,4 +1,4 @@
-"""Turns the deltas of a stream into LangChain's chunks. Pure: it holds only where it stands in the answer.
+"""Turns the deltas of a stream into LangChain's message chunks. Pure: it holds only where it stands in the answer.
 
 LangChain merges the blocks of chunks by `index` alone, whatever their type, and tool calls share that
 space with text once content is shown as blocks. So all of them take their index from one counter; 0 is
@@ -15,11 +15,10 @@ from typing import Any, cast
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.tool import ToolCallChunk
-from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.utils.json import parse_partial_json
 
 from langchain_portkey_mistral.content_out import is_plain, said, to_block
-from langchain_portkey_mistral.last_chunk import last_chunk
+from langchain_portkey_mistral.message_chunks import last_chunk, text_chunk
 from langchain_portkey_mistral.metadata import (
     PROVIDER,
     call_metadata,
@@ -27,7 +26,6 @@ from langchain_portkey_mistral.metadata import (
     usage_extras,
     usage_metadata,
 )
-from langchain_portkey_mistral.text_chunks import text_chunk
 from portkey_mistral.exceptions import ResponseFormatError
 from portkey_mistral.messages import Part, ReferencePart, TextPart, ThinkingPart
 from portkey_mistral.responses import CallInfo, Delta, ToolCallDelta, Usage
@@ -53,6 +51,7 @@ class ChunkWriter:
         "_created",
         "_finish",
         "_id",
+        "_message_id",
         "_model",
         "_names",
         "_next",
@@ -61,9 +60,15 @@ class ChunkWriter:
         "_usage",
     )
 
-    def __init__(self, names: Mapping[str, str] = NOTHING) -> None:
-        """`names` maps names of tools on the wire to the caller's own, where they differ."""
+    def __init__(self, names: Mapping[str, str] = NOTHING, message_id: str | None = None) -> None:
+        """Begin an answer.
+
+        Args:
+            names: The caller's own names of tools by those on the wire, where they differ.
+            message_id: Id of the message; LangChain's core sets one where it is None.
+        """
         self._names = names
+        self._message_id = message_id
         self._next = TEXT_INDEX + 1
         self._open: tuple[str, int] = ("", TEXT_INDEX)
         self._blocks = False
@@ -75,7 +80,7 @@ class ChunkWriter:
         self._id: str | None = None
         self._created: int | None = None
 
-    def chunk(self, delta: Delta) -> ChatGenerationChunk | None:
+    def chunk(self, delta: Delta) -> AIMessageChunk | None:
         """Write what a delta adds to the answer; None where it only tells how the answer ended.
 
         Raises:
@@ -97,20 +102,20 @@ class ChunkWriter:
                 or self._blocks
             )
         ):
-            return text_chunk(text)
+            return text_chunk(text, self._message_id)
         self._note(delta)
         content = self._content(delta)
         if content and isinstance(content, str) and not (delta.tool_calls or delta.logprobs):
-            return text_chunk(content)
+            return text_chunk(content, self._message_id)
         if not content and not delta.tool_calls and not delta.logprobs:
             return None
-        message = AIMessageChunk(
+        logprobs = dict(delta.logprobs) if delta.logprobs else None
+        return AIMessageChunk(
             content=cast("str | list[str | dict[Any, Any]]", content),
+            id=self._message_id,
             tool_call_chunks=[self._tool_call(call) for call in delta.tool_calls],
-            response_metadata={"model_provider": PROVIDER},
+            response_metadata=known(logprobs=logprobs, model_provider=PROVIDER),
         )
-        info = {"logprobs": dict(delta.logprobs)} if delta.logprobs else None
-        return ChatGenerationChunk(message=message, generation_info=info)
 
     def blocks(self, delta: Delta) -> list[dict[str, Any]]:
         """Write the same as blocks, each with its index and text among them.
@@ -124,22 +129,28 @@ class ChunkWriter:
             content = [{"type": "text", "text": content, "index": TEXT_INDEX}] if content else []
         return [*content, *(dict(self._tool_call(call)) for call in delta.tool_calls)]
 
-    def last(self, info: CallInfo) -> ChatGenerationChunk:
+    def last(self, info: CallInfo) -> AIMessageChunk:
         """Write the chunk that closes the answer: usage, finish reason and how the call went."""
         metadata = (
-            {"model_provider": PROVIDER}
-            | known(model_name=self._model, id=self._id, created=self._created)
+            known(
+                finish_reason=self._finish,
+                model_provider=PROVIDER,
+                model_name=self._model,
+                id=self._id,
+                created=self._created,
+            )
             | usage_extras(self._usage)
             | call_metadata(info)
         )
-        message = {
+        fields = {
             "content": [] if self._blocks else "",
+            "id": self._message_id,
             "tool_call_chunks": list(self._spoilers()),
             "usage_metadata": usage_metadata(self._usage) if self._usage else None,
             "response_metadata": metadata,
             "chunk_position": "last",
         }
-        return last_chunk(message, known(finish_reason=self._finish))
+        return last_chunk(fields)
 
     def _note(self, delta: Delta) -> None:
         """Keep what is told once, or in every event, for the last chunk."""

@@ -231,8 +231,7 @@ def test_log_probabilities_are_joined() -> None:
     chunks = [writer.chunk(piece("a")), writer.chunk(piece("b")), writer.last(CallInfo())]
     first, *rest = [chunk for chunk in chunks if chunk is not None]
     whole = first + rest
-    assert whole.generation_info is not None
-    assert [item["token"] for item in whole.generation_info["logprobs"]["content"]] == ["a", "b"]
+    assert [item["token"] for item in whole.response_metadata["logprobs"]["content"]] == ["a", "b"]
 
 
 def test_a_delta_without_content_gives_no_chunk() -> None:
@@ -241,8 +240,8 @@ def test_a_delta_without_content_gives_no_chunk() -> None:
     assert writer.chunk(Delta(finish_reason="stop")) is None
     assert writer.chunk(Delta(choice=-1, usage=Usage(1, 2, 3))) is None
     last = writer.last(CallInfo())
-    assert last.message.usage_metadata == {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
-    assert last.generation_info == {"finish_reason": "stop"}
+    assert last.usage_metadata == {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+    assert last.response_metadata["finish_reason"] == "stop"
 
 
 def test_blocks_and_calls_share_one_counter() -> None:
@@ -260,7 +259,7 @@ def test_blocks_and_calls_share_one_counter() -> None:
     for delta in deltas:
         chunk = writer.chunk(delta)
         assert chunk is not None
-        indexes.append([block["index"] for block in chunk.message.content_blocks])
+        indexes.append([block["index"] for block in chunk.content_blocks])
     assert indexes == [[0], [1], [2], [2, 3], [4], [3], [5]]
 
 
