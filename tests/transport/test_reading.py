@@ -65,7 +65,8 @@ def read(reading: Reading, data: bytes, prefix: str = "") -> str:
     reading.opened(sent, 200, {})
     try:
         given += reading.feed(data)
-        reading.check()
+        if reading.fault is not None:
+            raise reading.fault
         given += reading.end()
     except BROKEN as fault:
         given += reading.broke(fault, sent)

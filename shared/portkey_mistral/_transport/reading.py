@@ -42,7 +42,7 @@ BROKEN = (StreamFault, BrokenSeamError)
 
 
 class Reading:
-    """One attempt's stream. `settled` is set once it is over.
+    """One attempt's stream. `settled` is set once it is over, `fault` when the last bytes held one.
 
     `so_far` is the text of a cut attempt that this one continues, `spent` what such attempts have cost.
     `started` and `last_event` are monotonic; what tells nothing of an answer (a comment that keeps the
@@ -58,6 +58,7 @@ class Reading:
         spent: Usage | None = None,
     ) -> None:
         self.settled: Settled[Any] | None = None
+        self.fault: StreamFault | None = None
         self.committed = bool(so_far)
         self.started = time.monotonic()
         self.last_event: float | None = None
@@ -83,17 +84,15 @@ class Reading:
     def feed(self, data: bytes) -> list[Delta]:
         """Return the deltas in these bytes; none before the first one with content.
 
-        A fault in the same bytes does not take them along: it is raised by `check`.
+        A fault in the same bytes does not take them along: it is to be raised after them.
         """
         deltas = self._decoder.feed(data)
+        self.fault = self._decoder.fault
         if deltas:
             self.last_event = time.monotonic()
-        return self._pass_on(deltas)
-
-    def check(self) -> None:
-        """Raise the `StreamFault` that the last bytes held, if they did."""
-        if self._decoder.fault is not None:
-            raise self._decoder.fault
+        if self._seam is not None or not self.committed:
+            deltas = self._released(deltas)
+        return self._noted(deltas)
 
     def end(self) -> list[Delta]:
         """The body ended. Return what was still held back.
@@ -113,7 +112,7 @@ class Reading:
         self.opened(sending, status, headers)
         verdict = judge(self._call, sending, status, headers, body)
         deltas = [] if verdict.value is None else deltas_of_answer(body)
-        passed = self._pass_on(deltas)
+        passed = self._noted(self._released(deltas))
         self._settle(verdict)
         return passed
 
@@ -181,17 +180,19 @@ class Reading:
             return self._call.resumption is not None
         return not isinstance(fault, BrokenSeamError)
 
-    def _pass_on(self, deltas: list[Delta]) -> list[Delta]:
+    def _released(self, deltas: list[Delta]) -> list[Delta]:
+        """Return what may be given, of these deltas and those before: what is new, once there is content."""
         if self._seam is not None:
             trimmed = map(self._seam.trim, deltas)
             deltas = [delta for delta in trimmed if delta is not None]
-        if not self.committed:
-            self._held += deltas
-            if not any(map(_is_content, deltas)):
-                return []
-            self.committed = True
-            deltas, self._held = self._held, []
-        return self._noted(deltas)
+        if self.committed:
+            return deltas
+        self._held += deltas
+        if not any(map(_is_content, deltas)):
+            return []
+        self.committed = True
+        deltas, self._held = self._held, []
+        return deltas
 
     def _noted(self, deltas: list[Delta]) -> list[Delta]:
         add = self._answer.add

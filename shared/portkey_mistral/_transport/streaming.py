@@ -199,7 +199,8 @@ class Stream(_Course, Iterator[Delta]):
                     with Watchdog(reply, call, reading) as watchdog:
                         for data in watchdog.watched(reply.chunks()):
                             yield reading.feed(data)
-                            reading.check()
+                            if reading.fault is not None:
+                                raise reading.fault
                     yield reading.end()
         except (*FAULTS, *BROKEN) as fault:
             yield reading.broke(fault, sending)
@@ -315,7 +316,8 @@ class _AsyncTake:
         reading = self._reading
         if self._chunks is None or self._watchdog is None:
             return await self._open(sending)
-        reading.check()
+        if reading.fault is not None:
+            raise reading.fault
         data = await self._watchdog.anext(self._chunks)
         return reading.end() if data is None else reading.feed(data)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from portkey_mistral._wire.decode import decode_chat
@@ -92,14 +92,19 @@ class StreamDecoder:
         """
         if self.fault is not None:
             raise self.fault
+        events = iter(self._sse.feed(data))
         deltas: list[Delta] = []
         try:
-            self._read(iter(self._sse.feed(data)), deltas)
+            while True:
+                event = self._form.read(events, deltas) if self._form else next(events, None)
+                if event is None:
+                    return deltas
+                self._read_with_care(event, deltas)
         except StreamFault as fault:
             self.fault = fault
             if not deltas:
                 raise
-        return deltas
+            return deltas
 
     def finish(self) -> None:
         """Say that the body has ended.
@@ -121,17 +126,12 @@ class StreamDecoder:
         error = in_band_error(_json(rest), secrets=self._secrets)
         raise error or StreamCut("The server answered a streamed request with a plain JSON body.")
 
-    def _read(self, events: Iterator[bytes], deltas: list[Delta]) -> None:
-        while True:
-            # The next event that is to be read with care.
-            event = self._form.read(events, deltas) if self._form else next(events, None)
-            if event is None:
-                return
-            if (payload := data_of(event)) and payload != _DONE:
-                count = len(deltas)
-                self._decode(payload, deltas)
-                if len(deltas) == count + 1 and deltas[-1].text and self._patience:
-                    self._learn((event, deltas[-1]))
+    def _read_with_care(self, event: bytes, deltas: list[Delta]) -> None:
+        if (payload := data_of(event)) and payload != _DONE:
+            count = len(deltas)
+            self._decode(payload, deltas)
+            if len(deltas) == count + 1 and deltas[-1].text and self._patience:
+                self._learn((event, deltas[-1]))
 
     def _learn(self, seen: Seen) -> None:
         """Take the form of two events that come one after the other."""
