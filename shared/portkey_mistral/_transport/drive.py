@@ -154,7 +154,7 @@ class _Whole:
 
     started: float = 0.0
     committed: bool = True
-    last_event: float | None = None
+    deltas: int = 0
 
 
 _WHOLE = _Whole()

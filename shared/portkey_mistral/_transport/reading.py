@@ -45,8 +45,8 @@ class Reading:
     """One attempt's stream. `settled` is set once it is over, `fault` when the last bytes held one.
 
     `so_far` is the text of a cut attempt that this one continues, `spent` what such attempts have cost.
-    `started` and `last_event` are monotonic; what tells nothing of an answer (a comment that keeps the
-    connection alive) is no event.
+    `started` is monotonic. `deltas` counts those that have come: a comment that keeps the connection alive brings
+    none.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Reading:
         self.fault: StreamFault | None = None
         self.committed = bool(so_far)
         self.started = time.monotonic()
-        self.last_event: float | None = None
+        self.deltas = 0
         self._call, self._attempt, self._answer = call, attempt, answer
         self._so_far, self._spent = so_far, spent
         self._reported: Usage | None = None
@@ -88,8 +88,7 @@ class Reading:
         """
         deltas = self._decoder.feed(data)
         self.fault = self._decoder.fault
-        if deltas:
-            self.last_event = time.monotonic()
+        self.deltas += len(deltas)
         if self._seam is not None or not self.committed:
             deltas = self._released(deltas)
         return self._noted(deltas)
@@ -131,7 +130,7 @@ class Reading:
         now = time.monotonic()
         if self._decoder.whole and self._is_harmless(fault):
             return self._complete(guess_usage=True)
-        if self.committed and self.last_event is not None:
+        if self.committed and self.deltas:
             self._settle(Verdict(Interrupted(now), error=self._interruption(fault)))
         elif isinstance(fault, InBandError):
             body = dumps(fault.body)
@@ -149,7 +148,7 @@ class Reading:
 
     def left(self) -> None:
         """The caller has heard enough. Content had come, so all is well with the target."""
-        if self.settled is None and self.committed and self.last_event is not None:
+        if self.settled is None and self.committed and self.deltas:
             self._settle(Verdict(Committed(time.monotonic(), self._status)))
 
     def continuable(self) -> str | None:

@@ -28,11 +28,11 @@ _MOMENT = 0.05  # seconds by which two clocks may differ
 
 
 class Progress(Protocol):
-    """How far an answer has come. Times are monotonic; see `Reading`, which is one."""
+    """How far an answer has come; see `Reading`, which is one."""
 
     started: float
     committed: bool
-    last_event: float | None
+    deltas: int
 
 
 def body_in_time(reply: Reply, call: Call[Any], reading: Progress) -> bytes:
@@ -72,7 +72,7 @@ class Watchdog:
         self._limits, self._needed = call.limits, _has_limits(call)
         self._deadline: float | None = None
         self._reason = ""
-        self._heard: float | None = None
+        self._heard = 0
         self._quiet_since = 0.0
         self._bitten = False
         self._over: threading.Event | None = None
@@ -140,9 +140,9 @@ class Watchdog:
 
     def _next_deadline(self) -> float | None:
         """Until when the next bytes have to come; notes why."""
-        if self._reading.last_event != self._heard:
-            # From here on, not from the event: the time that the caller took with it is his own.
-            self._heard, self._quiet_since = self._reading.last_event, time.monotonic()
+        if self._reading.deltas != self._heard:
+            # From here on, not from when they came: the time that the caller took with them is his own.
+            self._heard, self._quiet_since = self._reading.deltas, time.monotonic()
         ends = sorted(self._ends())
         self._reason = ends[0][1] if ends else ""
         return ends[0][0] if ends else None
@@ -152,7 +152,7 @@ class Watchdog:
         if limits.first_token is not None and not reading.committed:
             reason = f"no content within {limits.first_token:g} s (first_token_timeout)"
             yield reading.started + limits.first_token, reason
-        if limits.idle is not None and self._heard is not None:
+        if limits.idle is not None and self._heard:
             yield self._quiet_since + limits.idle, f"no event for {limits.idle:g} s (idle_timeout)"
         if self._call.deadline is not None:
             yield self._call.deadline, "the time for the whole call is over (deadline)"
