@@ -22,6 +22,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.prompt_values import PromptValue, StringPromptValue
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
+from langchain_core.utils.uuid import uuid7
 
 from langchain_portkey_mistral.message_chunks import as_generation, text_chunk
 
@@ -51,8 +52,7 @@ def unheard(
     callbacks = CallbackManager.configure(config.get("callbacks"), model.callbacks, model.verbose)
     if callbacks.handlers or not _adds_nothing(BaseChatModel.stream):
         return None
-    (run,) = callbacks.on_chat_model_start({}, [messages], run_id=config.get("run_id"))
-    return Unheard(messages, message_id(run.run_id))
+    return Unheard(messages, message_id(config.get("run_id") or uuid7()))
 
 
 def message_id(run_id: UUID) -> str:

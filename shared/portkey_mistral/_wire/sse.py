@@ -37,6 +37,10 @@ class SSEDecoder:
                 return []
             self._at_start = False
             data = data.removeprefix(_BOM)
+        if data.endswith(b"\n\n") and data.count(b"\n") == 2:
+            # One event and no more, as a model at work sends them.
+            self._rest = b""
+            return [data[:-2]]
         lines = data.split(b"\n")
         if len(lines) % 2 and not any(lines[1::2]):
             # Events of one line, as almost all are: one byte is looked for in half the time of two.

@@ -212,6 +212,8 @@ class ResponseReader:
         while not self._in_trailer and at <= end:
             line = data[at : at + length]
             if (size := known.get(line)) is None:
+                if line == b"\r\n" and line_at is _next_line:
+                    break  # a server that sends one chunk at a time has said no more of the next
                 if (found := line_at(data, at)) is None:
                     self._check_line(data[at:], is_first=line_at is _first_line)
                     break
