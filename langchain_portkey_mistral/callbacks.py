@@ -8,13 +8,12 @@ do goes through it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from types import FunctionType, MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
-from langchain_core.callbacks import CallbackManager
+from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
@@ -26,33 +25,32 @@ from langchain_core.utils.uuid import uuid7
 
 from langchain_portkey_mistral.message_chunks import as_generation, text_chunk
 
-__all__ = ["Unheard", "message_id", "unheard"]
+__all__ = ["aunheard", "message_id", "unheard"]
 
 
-class Unheard(NamedTuple):
-    """A stream that no callback listens to."""
+def unheard(model: BaseChatModel, config: RunnableConfig | None) -> str | None:
+    """Return the id of the message to stream without LangChain's loop; None where that has something to do."""
+    run = _unheard(model, config, CallbackManager)
+    return run if run and _adds_nothing(BaseChatModel.stream) else None
 
-    messages: list[BaseMessage]
-    message_id: str
+
+async def aunheard(model: BaseChatModel, config: RunnableConfig | None) -> str | None:
+    """The async twin of `unheard`."""
+    run = _unheard(model, config, AsyncCallbackManager)
+    return run if run and await _aadds_nothing(BaseChatModel.astream) else None
 
 
-def unheard(
+def _unheard(
     model: BaseChatModel,
-    messages: list[BaseMessage],
     config: RunnableConfig | None,
-) -> Unheard | None:
-    """Return what to stream without LangChain's loop; None where that has something to do."""
-    if (
-        model.rate_limiter is not None
-        or model.output_version == "v1"
-        or not (_is_langchains(BaseChatModel.stream) and _is_langchains(BaseChatModel.astream))
-    ):
+    manager: type[CallbackManager | AsyncCallbackManager],
+) -> str | None:
+    if model.rate_limiter is not None or model.output_version == "v1":
         return None
     config = ensure_config(config)
-    callbacks = CallbackManager.configure(config.get("callbacks"), model.callbacks, model.verbose)
-    if callbacks.handlers or not _adds_nothing(BaseChatModel.stream):
+    if manager.configure(config.get("callbacks"), model.callbacks, model.verbose).handlers:
         return None
-    return Unheard(messages, message_id(config.get("run_id") or uuid7()))
+    return message_id(config.get("run_id") or uuid7())
 
 
 def message_id(run_id: UUID) -> str:
@@ -60,10 +58,10 @@ def message_id(run_id: UUID) -> str:
     return f"lc_run--{run_id}"
 
 
-# --- whether LangChain's own stream still does nothing more ---
+# --- whether LangChain's own streams still do nothing more ---
 
 _ID = UUID(int=1)
-_QUIETLY = RunnableConfig(callbacks=[], run_id=_ID)
+_ASKED = "", RunnableConfig(callbacks=[], run_id=_ID)
 
 
 class _Sample:
@@ -87,6 +85,12 @@ class _Sample:
     def _stream(self, messages: list[BaseMessage], **_: Any) -> Iterator[ChatGenerationChunk]:
         return map(as_generation, _answer(None))
 
+    async def _astream(
+        self, messages: list[BaseMessage], **_: Any
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        for chunk in _answer(None):
+            yield as_generation(chunk)
+
 
 def _answer(message_id: str | None) -> list[AIMessageChunk]:
     ending = AIMessageChunk(
@@ -99,13 +103,33 @@ def _answer(message_id: str | None) -> list[AIMessageChunk]:
     return [text_chunk("One", message_id), text_chunk(" two", message_id), ending]
 
 
-@cache
+_found: dict[Callable[..., Any], bool] = {}
+
+
 def _adds_nothing(stream: Callable[..., Iterator[AIMessageChunk]]) -> bool:
-    """Whether LangChain's `stream`, and so its twin, gives a model's chunks as they are, but for their id."""
-    try:
-        return list(stream(_Sample(), "", _QUIETLY)) == _answer(message_id(_ID))
-    except (AttributeError, LookupError, TypeError, ValueError):
-        return False
+    """Whether LangChain's `stream` gives a model's chunks as they are, but for their id."""
+    if stream not in _found:
+        try:
+            _found[stream] = _is_langchains(stream) and _is_answer([*stream(_Sample(), *_ASKED)])
+        except Exception:  # noqa: BLE001  it wants another model than this one
+            _found[stream] = False
+    return _found[stream]
+
+
+async def _aadds_nothing(stream: Callable[..., AsyncIterator[AIMessageChunk]]) -> bool:
+    """Whether LangChain's `astream` does."""
+    if stream not in _found:
+        try:
+            _found[stream] = _is_langchains(stream) and _is_answer(
+                [chunk async for chunk in stream(_Sample(), *_ASKED)]
+            )
+        except Exception:  # noqa: BLE001  it wants another model than this one
+            _found[stream] = False
+    return _found[stream]
+
+
+def _is_answer(given: list[AIMessageChunk]) -> bool:
+    return given == _answer(message_id(_ID))
 
 
 def _is_langchains(method: object) -> bool:

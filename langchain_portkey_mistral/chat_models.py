@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, cast
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput, ModelProfile
@@ -14,8 +14,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import BaseModel, Field, model_validator
 
 from langchain_portkey_mistral.call_arguments import MODEL_ARGUMENTS, chat_request, to_options
-from langchain_portkey_mistral.callbacks import Unheard, message_id, unheard
-from langchain_portkey_mistral.deferred import Deferred
+from langchain_portkey_mistral.callbacks import aunheard, message_id, unheard
 from langchain_portkey_mistral.errors import langchain_errors
 from langchain_portkey_mistral.events import Event, EventWriter
 from langchain_portkey_mistral.identity import identity, of_the_answer, traceable
@@ -305,12 +304,21 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[AIMessageChunk]:
         """Give the answer as it comes; see LangChain's `BaseChatModel.stream`."""
-        if (run := self._unheard(input, config, kwargs)) is not None:
-            yield from self._chunks(run, stop, kwargs)
-        else:
+        messages = self._streamable(input, kwargs, async_api=False)
+        if messages is None or (run := unheard(self, config)) is None:
             yield from super().stream(input, config, stop=stop, **kwargs)
+            return
+        with langchain_errors():
+            request, names = self._one_answer(messages, stop, kwargs)
+            writer = ChunkWriter(names, run)
+            with self.client.stream(request, to_options(kwargs)) as stream:
+                while deltas := stream.read():
+                    yield from filter(None, map(writer.chunk, deltas))
+                yield writer.last(stream.info)
 
-    def astream(
+    # No generator but LangChain's is in it: at the end of a loop asyncio closes all at once, and complains of an
+    # inner one that its outer is closing.
+    async def astream(
         self,
         input: LanguageModelInput,
         config: RunnableConfig | None = None,
@@ -319,30 +327,36 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[AIMessageChunk]:
         """Give the answer as it comes; see LangChain's `BaseChatModel.astream`."""
-        heard = super().astream
+        messages = self._streamable(input, kwargs, async_api=True)
+        if messages is None or (run := await aunheard(self, config)) is None:
+            async for chunk in super().astream(input, config, stop=stop, **kwargs):
+                yield chunk
+            return
+        with langchain_errors():
+            request, names = self._one_answer(messages, stop, kwargs)
+            writer = ChunkWriter(names, run)
+            async with self.client.astream(request, to_options(kwargs)) as stream:
+                while deltas := await stream.read():
+                    for chunk in filter(None, map(writer.chunk, deltas)):
+                        yield chunk
+                yield writer.last(stream.info)
 
-        def choose() -> AsyncGenerator[AIMessageChunk]:
-            if (run := self._unheard(input, config, kwargs)) is not None:
-                return self._achunks(run, stop, kwargs)
-            chunks = heard(input, config, stop=stop, **kwargs)
-            return cast("AsyncGenerator[AIMessageChunk]", chunks)
-
-        return Deferred(choose)
-
-    def _unheard(
-        self,
-        input: LanguageModelInput,
-        config: RunnableConfig | None,
-        arguments: Mapping[str, Any],
-    ) -> Unheard | None:
-        cls, ours = type(self), ChatPortkeyMistral
-        # What a subclass streams goes through LangChain's loop.
-        if cls._stream is not ours._stream or cls._astream is not ours._astream:
-            return None
+    def _streamable(
+        self, input: LanguageModelInput, arguments: Mapping[str, Any], *, async_api: bool
+    ) -> list[BaseMessage] | None:
+        """Return what to stream if it is this class that streams it, and as it stands."""
+        # A subclass, a mixin or an observer may have others, which go through LangChain's loop.
+        ways = (self._stream, self._astream, super().stream, super().astream)
+        ours = (*self._OWN, BaseChatModel.stream, BaseChatModel.astream)
         asked: dict[str, Any] = {**arguments, "stream": True}
-        if not self._should_stream(async_api=False, **asked):
+        if tuple(getattr(way, "__func__", None) for way in ways) != ours or not (
+            self._should_stream(async_api=async_api, **asked)
+        ):
             return None
-        return unheard(self, self._convert_input(input).to_messages(), config)
+        messages = self._convert_input(input).to_messages()
+        # LangChain rewrites blocks of older forms.
+        plain = all(isinstance(message.content, str) for message in messages)
+        return messages if plain else None
 
     # LangChain's core tells the callbacks of each chunk by itself, so `run_manager` is not used here.
     @with_signature
@@ -379,28 +393,7 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
                         yield as_generation(chunk)
                 yield as_generation(writer.last(stream.info))
 
-    def _chunks(
-        self, run: Unheard, stop: list[str] | None, arguments: Mapping[str, Any]
-    ) -> Iterator[AIMessageChunk]:
-        with langchain_errors():
-            request, names = self._one_answer(run.messages, stop, arguments)
-            writer = ChunkWriter(names, run.message_id)
-            with self.client.stream(request, to_options(arguments)) as stream:
-                while deltas := stream.read():
-                    yield from filter(None, map(writer.chunk, deltas))
-                yield writer.last(stream.info)
-
-    async def _achunks(
-        self, run: Unheard, stop: list[str] | None, arguments: Mapping[str, Any]
-    ) -> AsyncGenerator[AIMessageChunk]:
-        with langchain_errors():
-            request, names = self._one_answer(run.messages, stop, arguments)
-            writer = ChunkWriter(names, run.message_id)
-            async with self.client.astream(request, to_options(arguments)) as stream:
-                while deltas := await stream.read():
-                    for chunk in filter(None, map(writer.chunk, deltas)):
-                        yield chunk
-                yield writer.last(stream.info)
+    _OWN: ClassVar[tuple[Callable[..., Any], ...]] = (_stream, _astream)
 
     # LangChain's core looks these two up by name, for `stream_events(version="v3")`.
     def _stream_chat_model_events(

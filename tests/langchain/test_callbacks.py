@@ -9,6 +9,7 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from inspect import isasyncgenfunction, isgeneratorfunction
 from types import FunctionType
 from typing import Any
 from unittest.mock import MagicMock
@@ -16,13 +17,19 @@ from uuid import UUID
 
 import httpx
 import pytest
-from langchain_core.callbacks import BaseCallbackHandler, get_usage_metadata_callback
+from langchain_core.callbacks import (
+    AsyncCallbackManager,
+    BaseCallbackHandler,
+    CallbackManager,
+    StdOutCallbackHandler,
+    get_usage_metadata_callback,
+)
 from langchain_core.globals import set_debug
 from langchain_core.language_models import BaseChatModel, chat_models
 from langchain_core.messages import AIMessageChunk, HumanMessage
 from langchain_core.outputs import ChatGenerationChunk, LLMResult
 from langchain_core.rate_limiters import InMemoryRateLimiter
-from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.tracers.context import register_configure_hook, tracing_v2_enabled
 from langsmith import Client
 from pydantic import BaseModel
@@ -217,6 +224,48 @@ async def test_a_listener_is_told_of_every_chunk_and_the_end(
 
 
 @both
+async def test_the_listener_of_a_surrounding_runnable_is_told(asynchronous: bool) -> None:
+    listener, chat = Listener(), model()
+    config = RunnableConfig(callbacks=[listener])
+    if asynchronous:
+
+        async def read(text: str) -> list[Any]:
+            return [chunk async for chunk in chat.astream(text)]
+
+        await RunnableLambda(read).ainvoke("go", config)
+    else:
+        RunnableLambda(lambda text: list(chat.stream(text))).invoke("go", config)
+    assert listener.tokens == ["One", " two", " three", ""]
+
+
+@both
+async def test_a_verbose_model_prints(asynchronous: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(
+        StdOutCallbackHandler, "on_llm_new_token", lambda _, token, **__: seen.append(token)
+    )
+    await taken(streamed(model(verbose=True), asynchronous=asynchronous))
+    assert seen == ["One", " two", " three", ""]
+
+
+@both
+async def test_what_is_said_for_a_call_is_sent(asynchronous: bool) -> None:
+    wire = network(*[ANSWERS["words"]] * 2)
+    chat = ChatPortkeyMistral(api_key="k", base_url="https://mistral.test", **wire.clients)
+    for listeners in ([], [Listener()]):
+        config = RunnableConfig(callbacks=listeners)
+        said: Any = {"stop": ["."], "temperature": 0.1, "timeout": 3}
+        await taken(
+            chat.astream("go", config, **said)
+            if asynchronous
+            else chat.stream("go", config, **said)
+        )
+    alone, heard = wire.bodies
+    assert alone == heard
+    assert (alone["stop"], alone["temperature"]) == (["."], 0.1)
+
+
+@both
 async def test_the_listener_of_a_chain_is_told(asynchronous: bool) -> None:
     listener = Listener()
     chain = RunnableLambda(str) | model()
@@ -234,6 +283,61 @@ async def test_a_listener_that_comes_before_the_first_chunk_is_told(asynchronous
     with get_usage_metadata_callback() as usage:
         await taken(chunks)
     assert usage.usage_metadata["mistral-small-2603"]["total_tokens"] == 15
+
+
+class Passing(Runnable[str, Any]):
+    """Passes the model's own stream on, as a wrapper would."""
+
+    def __init__(self, chat: ChatPortkeyMistral) -> None:
+        self.chat = chat
+
+    def invoke(self, input: str, config: RunnableConfig | None = None, **_: Any) -> Any:
+        raise NotImplementedError
+
+    def stream(self, input: str, config: RunnableConfig | None = None, **_: Any) -> Any:
+        return self.chat.stream(input)
+
+    def astream(self, input: str, config: RunnableConfig | None = None, **_: Any) -> Any:
+        return self.chat.astream(input)
+
+
+@both
+async def test_a_listener_of_the_task_that_asks_for_the_first_chunk_is_told(
+    asynchronous: bool,
+) -> None:
+    """LangChain asks for it in a context of its own (fallbacks, generators)."""
+    listener = Listener()
+    chain = Passing(model()).with_fallbacks([Passing(model())])
+    config = RunnableConfig(callbacks=[listener])
+    chunks, _ = await taken(
+        chain.astream("go", config) if asynchronous else chain.stream("go", config)
+    )
+    assert listener.tokens == [chunk.content for chunk in chunks]
+    assert len(listener.ends) == 1
+
+
+@both
+async def test_a_manager_that_an_observer_configures_is_heard(
+    asynchronous: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = Listener()
+    manager: Any = AsyncCallbackManager if asynchronous else CallbackManager
+    configure = manager.configure.__func__
+
+    def observed(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        configured = configure(cls, *args, **kwargs)
+        configured.add_handler(listener)
+        return configured
+
+    monkeypatch.setattr(manager, "configure", classmethod(observed))
+    await taken(streamed(model(), asynchronous=asynchronous))
+    assert len(listener.ends) == 1
+
+
+def test_a_stream_is_a_generator_function_as_langchains_is() -> None:
+    """LangSmith's `traceable` looks at it."""
+    assert isgeneratorfunction(ChatPortkeyMistral.stream)
+    assert isasyncgenfunction(ChatPortkeyMistral.astream)
 
 
 @both
@@ -299,14 +403,14 @@ async def test_an_observer_around_langchains_methods_sees_the_call(
 
 
 def test_nobody_is_told_of_the_look_at_langchains_stream() -> None:
-    callbacks._adds_nothing.cache_clear()
+    callbacks._found.clear()
     listener = Listener()
 
     def silently(text: str) -> list[Any]:
         return list(model().stream(text, {"callbacks": []}))
 
     RunnableLambda(silently).invoke("go", {"callbacks": [listener]})
-    assert callbacks._adds_nothing.cache_info().currsize == 1
+    assert callbacks._found == {BaseChatModel.stream: True}
     assert listener.tokens == []
 
 
@@ -347,6 +451,7 @@ async def test_a_model_that_never_streams(off: Mapping[str, Any], asynchronous: 
 URL, DATA = "https://example.org/a", {"mime_type": "image/png", "data": "AAAA"}
 # What LangChain rewrites before it asks a model.
 OF_OTHER_DAYS: list[dict[str, Any]] = [
+    {"type": "image", "source_type": "url", "url": "data:image/png;base64,AAAA", "file_id": "f2"},
     {"type": "audio", "source_type": "url", "url": URL},
     {"type": "audio", "source_type": "base64", **DATA, "mime_type": "audio/wav"},
     {"type": "file", "source_type": "url", "url": URL},
@@ -425,6 +530,50 @@ async def test_a_subclass_with_a_stream_of_its_own(asynchronous: bool) -> None:
 
 
 @both
+@pytest.mark.parametrize("place", ["class", "object"])
+async def test_a_stream_that_was_put_in_the_place_of_ours(
+    place: str, asynchronous: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fake(*_: Any, **__: Any) -> Iterator[ChatGenerationChunk]:
+        yield ChatGenerationChunk(message=AIMessageChunk(content="fake"))
+
+    async def afake(*_: Any, **__: Any) -> AsyncIterator[ChatGenerationChunk]:
+        yield ChatGenerationChunk(message=AIMessageChunk(content="fake"))
+
+    chat = model()
+    where: Any = ChatPortkeyMistral if place == "class" else chat
+    name, fakes = ("_astream", afake) if asynchronous else ("_stream", fake)
+    if place == "class":
+        monkeypatch.setattr(where, name, fakes)
+    else:
+        object.__setattr__(chat, name, fakes)
+    (first, *_), _ = await taken(streamed(chat, asynchronous=asynchronous))
+    assert first.content == "fake"
+
+
+class Mixin(BaseChatModel):
+    def stream(self, *args: Any, **kwargs: Any) -> Iterator[AIMessageChunk]:
+        for chunk in super().stream(*args, **kwargs):
+            yield chunk.model_copy(update={"name": "mixin"})
+
+    async def astream(self, *args: Any, **kwargs: Any) -> AsyncIterator[AIMessageChunk]:
+        async for chunk in super().astream(*args, **kwargs):
+            yield chunk.model_copy(update={"name": "mixin"})
+
+
+class Mixed(ChatPortkeyMistral, Mixin):  # type: ignore[misc]
+    """LangChain's stream is not the next one here."""
+
+
+@both
+async def test_a_mixin_with_a_stream_of_its_own(asynchronous: bool) -> None:
+    wire = network(ANSWERS["words"])
+    chat = Mixed(api_key="k", base_url="https://mistral.test", **wire.clients)
+    chunks, _ = await taken(streamed(chat, asynchronous=asynchronous))
+    assert {chunk.name for chunk in chunks} == {"mixin"}
+
+
+@both
 async def test_what_is_no_input_is_refused_as_langchain_does(asynchronous: bool) -> None:
     chunks: Any = model().astream(3) if asynchronous else model().stream(3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="Invalid input type"):
@@ -434,27 +583,52 @@ async def test_what_is_no_input_is_refused_as_langchain_does(asynchronous: bool)
 # --- a LangChain that does more
 
 
-@pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give LangChain's stream something to do."""
-    original = BaseChatModel.stream
+def as_if_langchains(function: Any) -> FunctionType:
+    return FunctionType(function.__code__, vars(chat_models), function.__name__)
 
+
+@both
+async def test_what_langchain_comes_to_do_is_done(
+    asynchronous: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def stream(self: Any, *args: Any, **kwargs: Any) -> Iterator[AIMessageChunk]:
         for chunk in self.original(*args, **kwargs):
             yield chunk.model_copy(update={"name": "more"})
 
-    # As if it were defined there.
-    monkeypatch.setattr(BaseChatModel, "original", original, raising=False)
-    changed = FunctionType(stream.__code__, vars(chat_models), "stream")
-    monkeypatch.setattr(BaseChatModel, "stream", changed)
+    async def astream(self: Any, *args: Any, **kwargs: Any) -> AsyncIterator[AIMessageChunk]:
+        async for chunk in self.original(*args, **kwargs):
+            yield chunk.model_copy(update={"name": "more"})
+
+    changed: Any = astream if asynchronous else stream
+    original = getattr(BaseChatModel, changed.__name__)
+    for model_like in (BaseChatModel, callbacks._Sample):
+        monkeypatch.setattr(model_like, "original", original, raising=False)
+    monkeypatch.setattr(BaseChatModel, changed.__name__, as_if_langchains(changed))
+    chunks, _ = await taken(streamed(model(), asynchronous=asynchronous))
+    assert [chunk.name for chunk in chunks] == ["more"] * 4
 
 
-def test_what_langchain_comes_to_do_is_done(later: None) -> None:
-    assert [chunk.name for chunk in model().stream("go")] == ["more"] * 4
+@both
+async def test_a_langchain_that_wants_more_of_a_model_streams_itself(
+    asynchronous: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stream(self: Any, *args: Any, **kwargs: Any) -> Iterator[AIMessageChunk]:
+        assert isinstance(self, BaseChatModel)
+        yield AIMessageChunk(content="LangChain's")
+
+    async def astream(self: Any, *args: Any, **kwargs: Any) -> AsyncIterator[AIMessageChunk]:
+        assert isinstance(self, BaseChatModel)
+        yield AIMessageChunk(content="LangChain's")
+
+    changed: Any = astream if asynchronous else stream
+    monkeypatch.setattr(BaseChatModel, changed.__name__, as_if_langchains(changed))
+    chunks, _ = await taken(streamed(model(), asynchronous=asynchronous))
+    assert [chunk.content for chunk in chunks] == ["LangChain's"]
 
 
-def test_with_this_version_of_langchain_its_loop_is_passed_by() -> None:
+async def test_with_this_version_of_langchain_its_loop_is_passed_by() -> None:
     assert callbacks._adds_nothing(BaseChatModel.stream)
+    assert await callbacks._aadds_nothing(BaseChatModel.astream)
 
 
 # --- beginnings and ends
