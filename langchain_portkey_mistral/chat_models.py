@@ -14,10 +14,11 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import BaseModel, Field, model_validator
 
 from langchain_portkey_mistral.call_arguments import MODEL_ARGUMENTS, chat_request, to_options
-from langchain_portkey_mistral.callbacks import aunheard, message_id, unheard
+from langchain_portkey_mistral.callbacks import aunheard, unheard
 from langchain_portkey_mistral.errors import langchain_errors
 from langchain_portkey_mistral.events import Event, EventWriter
 from langchain_portkey_mistral.identity import identity, of_the_answer, traceable
+from langchain_portkey_mistral.langchains_loop import message_id
 from langchain_portkey_mistral.message_chunks import as_generation
 from langchain_portkey_mistral.messages_out import to_chat_result
 from langchain_portkey_mistral.metadata import PROVIDER, add_token_usage, known
@@ -305,12 +306,12 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
     ) -> Iterator[AIMessageChunk]:
         """Give the answer as it comes; see LangChain's `BaseChatModel.stream`."""
         messages = self._streamable(input, kwargs, async_api=False)
-        if messages is None or (run := unheard(self, config)) is None:
+        if messages is None or (own_id := unheard(self, config)) is None:
             yield from super().stream(input, config, stop=stop, **kwargs)
             return
         with langchain_errors():
             request, names = self._one_answer(messages, stop, kwargs)
-            writer = ChunkWriter(names, run)
+            writer = ChunkWriter(names, own_id)
             with self.client.stream(request, to_options(kwargs)) as stream:
                 while deltas := stream.read():
                     yield from filter(None, map(writer.chunk, deltas))
@@ -328,13 +329,13 @@ class ChatPortkeyMistral(ConnectionSettings, GenerationSettings, BaseChatModel):
     ) -> AsyncIterator[AIMessageChunk]:
         """Give the answer as it comes; see LangChain's `BaseChatModel.astream`."""
         messages = self._streamable(input, kwargs, async_api=True)
-        if messages is None or (run := await aunheard(self, config)) is None:
+        if messages is None or (own_id := await aunheard(self, config)) is None:
             async for chunk in super().astream(input, config, stop=stop, **kwargs):
                 yield chunk
             return
         with langchain_errors():
             request, names = self._one_answer(messages, stop, kwargs)
-            writer = ChunkWriter(names, run)
+            writer = ChunkWriter(names, own_id)
             async with self.client.astream(request, to_options(kwargs)) as stream:
                 while deltas := await stream.read():
                     for chunk in filter(None, map(writer.chunk, deltas)):

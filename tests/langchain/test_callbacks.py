@@ -34,7 +34,7 @@ from langchain_core.tracers.context import register_configure_hook, tracing_v2_e
 from langsmith import Client
 from pydantic import BaseModel
 
-from langchain_portkey_mistral import ChatPortkeyMistral, callbacks
+from langchain_portkey_mistral import ChatPortkeyMistral, langchains_loop
 from portkey_mistral.exceptions import PortkeyMistralError
 from scripted import answer, call, network, sse, stream
 
@@ -112,9 +112,11 @@ async def taken(chunks: Iterator[Any] | AsyncIterator[Any]) -> tuple[list[Any], 
     return seen, ""
 
 
-def streamed(chat: ChatPortkeyMistral, *, asynchronous: bool, **config: Any) -> Any:
+def streamed(
+    chat: Runnable[Any, Any], said: Any = "go", *, asynchronous: bool, **config: Any
+) -> Any:
     chosen: Any = RunnableConfig(**config)
-    return chat.astream("go", chosen) if asynchronous else chat.stream("go", chosen)
+    return chat.astream(said, chosen) if asynchronous else chat.stream(said, chosen)
 
 
 def settled(chunks: list[AIMessageChunk]) -> list[Any]:
@@ -253,28 +255,11 @@ async def test_what_is_said_for_a_call_is_sent(asynchronous: bool) -> None:
     wire = network(*[ANSWERS["words"]] * 2)
     chat = ChatPortkeyMistral(api_key="k", base_url="https://mistral.test", **wire.clients)
     for listeners in ([], [Listener()]):
-        config = RunnableConfig(callbacks=listeners)
-        said: Any = {"stop": ["."], "temperature": 0.1, "timeout": 3}
-        await taken(
-            chat.astream("go", config, **said)
-            if asynchronous
-            else chat.stream("go", config, **said)
-        )
+        bound = chat.bind(stop=["."], temperature=0.1, timeout=3)
+        await taken(streamed(bound, asynchronous=asynchronous, callbacks=listeners))
     alone, heard = wire.bodies
     assert alone == heard
     assert (alone["stop"], alone["temperature"]) == (["."], 0.1)
-
-
-@both
-async def test_the_listener_of_a_chain_is_told(asynchronous: bool) -> None:
-    listener = Listener()
-    chain = RunnableLambda(str) | model()
-    config = RunnableConfig(callbacks=[listener])
-    chunks, _ = await taken(
-        chain.astream("go", config) if asynchronous else chain.stream("go", config)
-    )
-    assert listener.tokens == [chunk.content for chunk in chunks]
-    assert len(listener.ends) == 1
 
 
 @both
@@ -301,16 +286,19 @@ class Passing(Runnable[str, Any]):
         return self.chat.astream(input)
 
 
+CHAINS: Mapping[str, Callable[[], Runnable[Any, Any]]] = {
+    "behind a step": lambda: RunnableLambda(str) | model(),
+    # LangChain asks for the first chunk in a context of its own.
+    "in fallbacks": lambda: Passing(model()).with_fallbacks([Passing(model())]),
+}
+
+
 @both
-async def test_a_listener_of_the_task_that_asks_for_the_first_chunk_is_told(
-    asynchronous: bool,
-) -> None:
-    """LangChain asks for it in a context of its own (fallbacks, generators)."""
+@pytest.mark.parametrize("chain", CHAINS)
+async def test_the_listener_of_a_chain_is_told(chain: str, asynchronous: bool) -> None:
     listener = Listener()
-    chain = Passing(model()).with_fallbacks([Passing(model())])
-    config = RunnableConfig(callbacks=[listener])
     chunks, _ = await taken(
-        chain.astream("go", config) if asynchronous else chain.stream("go", config)
+        streamed(CHAINS[chain](), asynchronous=asynchronous, callbacks=[listener])
     )
     assert listener.tokens == [chunk.content for chunk in chunks]
     assert len(listener.ends) == 1
@@ -403,14 +391,14 @@ async def test_an_observer_around_langchains_methods_sees_the_call(
 
 
 def test_nobody_is_told_of_the_look_at_langchains_stream() -> None:
-    callbacks._found.clear()
+    langchains_loop._found.clear()
     listener = Listener()
 
     def silently(text: str) -> list[Any]:
         return list(model().stream(text, {"callbacks": []}))
 
     RunnableLambda(silently).invoke("go", {"callbacks": [listener]})
-    assert callbacks._found == {BaseChatModel.stream: True}
+    assert langchains_loop._found == {BaseChatModel.stream: True}
     assert listener.tokens == []
 
 
@@ -484,9 +472,7 @@ async def test_blocks_are_sent_as_after_langchains_rewriting(
     )
     said: Any = [HumanMessage([{"type": "text", "text": "What?"}, block])]
     for listeners in ([], [Listener()]):
-        config = RunnableConfig(callbacks=listeners)
-        chunks = chat.astream(said, config) if asynchronous else chat.stream(said, config)
-        _, fault = await taken(chunks)
+        _, fault = await taken(streamed(chat, said, asynchronous=asynchronous, callbacks=listeners))
         assert not fault
     alone, heard = wire.bodies
     assert alone == heard
@@ -500,7 +486,7 @@ async def test_structured_output_streams(asynchronous: bool) -> None:
     words = ('{"set', 'up": "Why', '?"}')
     chat = model(stream(*({"content": word} for word in words)))
     chain = chat.with_structured_output(Joke)
-    jokes, _ = await taken(chain.astream("go") if asynchronous else chain.stream("go"))
+    jokes, _ = await taken(streamed(chain, asynchronous=asynchronous))
     assert jokes[-1] == Joke(setup="Why?")
 
 
@@ -575,7 +561,7 @@ async def test_a_mixin_with_a_stream_of_its_own(asynchronous: bool) -> None:
 
 @both
 async def test_what_is_no_input_is_refused_as_langchain_does(asynchronous: bool) -> None:
-    chunks: Any = model().astream(3) if asynchronous else model().stream(3)  # type: ignore[arg-type]
+    chunks = streamed(model(), 3, asynchronous=asynchronous)
     with pytest.raises(ValueError, match="Invalid input type"):
         await anext(chunks) if asynchronous else next(chunks)
 
@@ -601,7 +587,7 @@ async def test_what_langchain_comes_to_do_is_done(
 
     changed: Any = astream if asynchronous else stream
     original = getattr(BaseChatModel, changed.__name__)
-    for model_like in (BaseChatModel, callbacks._Sample):
+    for model_like in (BaseChatModel, langchains_loop._Sample):
         monkeypatch.setattr(model_like, "original", original, raising=False)
     monkeypatch.setattr(BaseChatModel, changed.__name__, as_if_langchains(changed))
     chunks, _ = await taken(streamed(model(), asynchronous=asynchronous))
@@ -627,8 +613,8 @@ async def test_a_langchain_that_wants_more_of_a_model_streams_itself(
 
 
 async def test_with_this_version_of_langchain_its_loop_is_passed_by() -> None:
-    assert callbacks._adds_nothing(BaseChatModel.stream)
-    assert await callbacks._aadds_nothing(BaseChatModel.astream)
+    assert langchains_loop.adds_nothing(BaseChatModel.stream)
+    assert await langchains_loop.aadds_nothing(BaseChatModel.astream)
 
 
 # --- beginnings and ends
