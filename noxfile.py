@@ -1,20 +1,28 @@
-"""The matrix of `make test-all`: each Python with the oldest and the newest frameworks that resolve."""
+"""What `make test-all` runs: each Python with the oldest and the newest frameworks that resolve, and the documentation."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
+from shutil import which
 
 import nox
 
-PYTHONS = ("3.11", "3.12", "3.13")
-NEWEST = PYTHONS[-1]
+# The full run measures coverage, and is comparable only on a Python that every machine has.
+NEWEST = "3.13"
+PYTHONS: tuple[str, ...] = ("3.11", "3.12", NEWEST)
+# Everything resolves to wheels there, but not every machine has it, and where CI is set a missing one is a failure.
+NEXT = "3.14"
+if which(f"python{NEXT}"):
+    PYTHONS = (*PYTHONS, NEXT)
+else:
+    print(f"Python {NEXT} is not installed: its sessions are left out.", file=sys.stderr)  # noqa: T201
 PARALLEL = ("-n", "auto", "--dist", "loadfile")
 
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "uv"
-nox.options.sessions = ["tests"]
+nox.options.sessions = ["tests", "docs"]
 # A Python that is not there is listed as skipped; where CI is set, nox takes it for a failure.
 
 
@@ -29,6 +37,8 @@ def pyenv_folders() -> list[str]:
 
 # uv's hard links would be refused by nltk, which opens only files with a single link.
 os.environ["UV_LINK_MODE"] = "copy"
+# Where an image sets it, every process would compile the frameworks again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PATH"] = os.pathsep.join([*pyenv_folders(), os.environ.get("PATH", os.defpath)])
 
 
@@ -37,20 +47,41 @@ os.environ["PATH"] = os.pathsep.join([*pyenv_folders(), os.environ.get("PATH", o
 def tests(session: nox.Session, frameworks: str) -> None:
     """Run the tests; the newest Python with the newest frameworks runs the wheel, in full size."""
     if session.python == NEWEST and frameworks == "newest":
-        session.install(f"{build(session)}[all,ray]", "--group", "test")
-        full = {"HYPOTHESIS_PROFILE": "full"}
-        session.run("pytest", "-m", "not ray", *PARALLEL, *session.posargs, env=full)
-        session.run("pytest", "-m", "ray", *session.posargs, env=full)
+        extra = ("--group", "notebooks", "--group", "tracing-tools", "--group", "peers")
+        groups = ("--group", "test", *extra)
+        session.install(f"{build(session)}[all,ray]", *groups)
+        # sys.monitoring makes coverage free, but knows lines only (branches from Python 3.14 on).
+        full = {"HYPOTHESIS_PROFILE": "full", "COVERAGE_CORE": "sysmon"}
+        measured = ("coverage", "run", "-m", "pytest")
+        session.run("coverage", "erase")
+        session.run(*measured, "-m", "not ray and not types", *PARALLEL, *session.posargs, env=full)
+        session.run(*measured, "-m", "ray", *session.posargs, env=full)
+        session.run("coverage", "combine", "--quiet")
+        session.run("coverage", "report")
         return
     limits = oldest(session) if frameworks == "oldest" else []
     session.install("--editable", ".[all]", "--group", "test", *limits)
-    session.run("pytest", "-m", "not full", *PARALLEL, *session.posargs)
+    # The tracing tools and the peers need the newest frameworks, and are the same on every Python.
+    marks = "not full and not tracing_tools and not peers and not types"
+    session.run("pytest", "-m", marks, *PARALLEL, *session.posargs)
+
+
+@nox.session(python=NEWEST)
+def docs(session: nox.Session) -> None:
+    """Build the documentation, and read it in headless Chromium; a dead link anywhere is an error."""
+    session.install("--editable", ".[all]", "--group", "docs", "--group", "browser")
+    if any(map(which, ("chromium", "chromium-browser", "google-chrome"))) or "CI" in os.environ:
+        session.run("pytest", "-c", "tests/site/pytest.ini", "tests/site", *session.posargs)
+        return
+    session.warn("Chromium is not installed: the documentation is only built.")
+    site = Path(session.create_tmp()) / "site"
+    session.run("mkdocs", "build", "--strict", "--site-dir", str(site))
 
 
 def build(session: nox.Session) -> Path:
     """Build the wheel, and nothing but the wheel: an older one beside it could be taken for it."""
     folder = Path(session.create_tmp()) / "wheel"
-    session.run(
+    session.run_install(
         "uv", "build", "--quiet", "--wheel", "--clear", "--out-dir", str(folder), external=True
     )
     (wheel,) = folder.glob("*.whl")
@@ -62,7 +93,7 @@ def oldest(session: nox.Session) -> list[str]:
     constraints = Path(session.create_tmp()) / "oldest.txt"
     command = ["uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct", "--extra", "all"]
     where = ["--python", str(session.python), "--output-file", str(constraints), "pyproject.toml"]
-    session.run(*command, *where, external=True)
+    session.run_install(*command, *where, external=True)
     return ["--constraints", str(constraints)]
 
 

@@ -1,24 +1,26 @@
-"""`PortkeyMistralEmbeddings`: LangChain's face of embeddings. Batching and order are the core's work."""
+"""`PortkeyMistralEmbeddings`, the embedding model."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from langchain_core.embeddings import Embeddings
 from pydantic import AliasChoices, BaseModel, Field
 
 from langchain_portkey_mistral.errors import langchain_errors
-from portkey_mistral.embeddings import EmbeddingSettings
+from portkey_mistral import BatchJob
+from portkey_mistral.client import ConnectedSettings
 from portkey_mistral.requests import EmbeddingRequest
 from portkey_mistral.responses import EmbeddingBatch
-from portkey_mistral.settings import MODEL_CONFIG, BodyExtras, ConnectionSettings
+from portkey_mistral.settings.connection import MODEL_CONFIG, BodyExtras
+from portkey_mistral.settings.embedding import EmbeddingSettings
 
 __all__ = ["PortkeyMistralEmbeddings"]
 
 
-class PortkeyMistralEmbeddings(ConnectionSettings, EmbeddingSettings, BaseModel, Embeddings):
-    """Mistral's embeddings, straight from Mistral, through a Portkey gateway, or on the sandbox.
+class PortkeyMistralEmbeddings(ConnectedSettings, EmbeddingSettings, BaseModel, Embeddings):
+    """Mistral embedding models: directly, through a Portkey gateway, or on the offline sandbox.
 
     Setup:
         Install the package with its extra, and set a key:
@@ -29,13 +31,12 @@ class PortkeyMistralEmbeddings(ConnectionSettings, EmbeddingSettings, BaseModel,
         ```
 
     Key init args (completion params):
-        model: "mistral-embed" by default, or "codestral-embed".
-        output_dimension, output_dtype: Length and type of the vectors, for models that let you choose.
+        model: Model id or alias, "mistral-embed" by default.
+        output_dimension, output_dtype: Dimension and number type of the vectors, for "codestral-embed".
 
     Key init args (client params):
-        api_key, base_url, portkey_api_key, gateway_url, portkey_config, timeout, max_retries,
-        max_concurrency: as for `ChatPortkeyMistral`.
-        embed_resume: Path of a store that lets a long job go on where it stopped.
+        api_key, base_url, portkey_api_key, portkey_config, timeout, max_retries, ...: As for `ChatPortkeyMistral`.
+        embed_resume: Path of a file with finished vectors, so that a job that stopped can be resumed.
 
     Instantiate:
         ```python
@@ -56,7 +57,8 @@ class PortkeyMistralEmbeddings(ConnectionSettings, EmbeddingSettings, BaseModel,
         assert len(vectors) == 2
         ```
 
-        Any number of texts: they are sent in batches within Mistral's limits, and come back in order.
+        Any number of texts: they are sent in batches within Mistral's limits, and the vectors are returned in
+        order.
 
     Async:
         ```python
@@ -66,50 +68,50 @@ class PortkeyMistralEmbeddings(ConnectionSettings, EmbeddingSettings, BaseModel,
         ```
 
     Raises:
-        ConfigurationError: at construction, for a field that is wrong, unknown or out of place.
-        ModelError: from a call; each error is LangChain's and the core's at once.
+        ConfigurationError: at construction, for an argument that is invalid, unknown or out of place.
+        ModelError: from a call; see `ChatPortkeyMistral`.
     """
 
     model_config = MODEL_CONFIG
 
     model: str = Field(
-        default="mistral-embed",
-        validation_alias=AliasChoices("model", "model_name"),
-        description="Id or alias of the model.",
+        default="mistral-embed", validation_alias=AliasChoices("model", "model_name")
     )
+    """Model id or alias."""
     model_kwargs: BodyExtras = Field(
-        default_factory=dict, description="Members of the request's body that have no field here."
+        default_factory=dict, validation_alias=AliasChoices("model_kwargs", "extra_body")
     )
+    """Parameters to add to the request body that have no field here."""
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """Return a vector for each text. No texts, no call."""
+        """Return the vector of each text, in order. No call is made for an empty list."""
         with langchain_errors():
             request = self._request(texts)
-            progress = self.show_progress
-            answer = self.client.embed(request, show_progress=progress, as_lists=True)
-            return _floats(answer.vectors)
+            response = self.client.embed(request, show_progress=self.show_progress, as_lists=True)
+            return _floats(response.vectors)
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
-        """Return a vector for each text. No texts, no call."""
+        """Return the vector of each text, in order. No call is made for an empty list."""
         with langchain_errors():
             request = self._request(texts)
-            progress = self.show_progress
-            answer = await self.client.aembed(request, show_progress=progress, as_lists=True)
-            return _floats(answer.vectors)
+            response = await self.client.aembed(
+                request, show_progress=self.show_progress, as_lists=True
+            )
+            return _floats(response.vectors)
 
     def embed_query(self, text: str) -> list[float]:
-        """Return the vector of one text."""
+        """Return the vector of a text."""
         return self.embed_documents([text])[0]
 
     async def aembed_query(self, text: str) -> list[float]:
-        """Return the vector of one text."""
+        """Return the vector of a text."""
         return (await self.aembed_documents([text]))[0]
 
     def embed_iter(self, texts: Iterable[str]) -> Iterator[EmbeddingBatch]:
-        """Embed texts as they are read, a million of them in little memory; batches come in their order.
+        """Embed texts while reading them, so that a corpus of any size fits in memory.
 
-        `batch.vectors` are as the server sent them (`encoding_format="base64"` keeps them packed), and
-        `batch.to_numpy()` gives them as one array.
+        Yields the batches in the order of the texts. `batch.vectors` are as the server sent them (packed, with
+        `encoding_format="base64"`), and `batch.to_numpy()` returns them as one array.
         """
         with langchain_errors():
             yield from self.client.embed_iter(
@@ -117,7 +119,7 @@ class PortkeyMistralEmbeddings(ConnectionSettings, EmbeddingSettings, BaseModel,
             )
 
     async def aembed_iter(self, texts: Iterable[str]) -> AsyncIterator[EmbeddingBatch]:
-        """Embed texts as they are read; see `embed_iter`."""
+        """Embed texts while reading them; see `embed_iter`."""
         with langchain_errors():
             request = self._request(texts)
             batches = self.client.aembed_iter(request, show_progress=self.show_progress)
@@ -125,14 +127,51 @@ class PortkeyMistralEmbeddings(ConnectionSettings, EmbeddingSettings, BaseModel,
                 async for batch in batches:
                     yield batch
             finally:
-                with suppress(RuntimeError):  # the end of a loop may be closing it already
+                with suppress(
+                    RuntimeError
+                ):  # asyncio may be closing it already, at the end of the loop
                     await batches.aclose()
+
+    def embed_job(
+        self,
+        texts: Iterable[str],
+        *,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        timeout_hours: int = 24,
+    ) -> BatchJob:
+        """Embed any number of texts as a batch: within hours instead of seconds, at half the price.
+
+        `BatchJob.vectors` yields the vectors in the order of the texts. With a `name` the call is repeatable, and
+        `client.resume_batch(job.id)` finds the job in another process; see `portkey_mistral.Client.batch`.
+        """
+        with langchain_errors():
+            return self.client.embed_job(
+                self._request(texts), name=name, metadata=metadata, timeout_hours=timeout_hours
+            )
+
+    async def aembed_job(
+        self,
+        texts: Iterable[str],
+        *,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        timeout_hours: int = 24,
+    ) -> BatchJob:
+        """The async version of `embed_job`."""
+        with langchain_errors():
+            return await self.client.aembed_job(
+                self._request(texts), name=name, metadata=metadata, timeout_hours=timeout_hours
+            )
 
     def _request(self, texts: Iterable[str]) -> EmbeddingRequest:
         return self.embedding_request(self.model, texts, self.model_kwargs)
 
 
 def _floats(vectors: Sequence[Sequence[float]]) -> list[list[float]]:
-    """Give what LangChain promises its vector stores: lists of floats, whatever type was asked for."""
+    """Convert vectors to lists of floats, whatever their `output_dtype`: vector stores rely on them."""
     lists = (vector if isinstance(vector, list) else list(vector) for vector in vectors)
-    return [each if isinstance(each[0], float) else list(map(float, each)) for each in lists]
+    return [
+        vector if isinstance(vector[0], float) else [float(number) for number in vector]
+        for vector in lists
+    ]

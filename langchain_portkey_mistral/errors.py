@@ -1,8 +1,8 @@
-"""Makes the core's errors LangChain's as well, at one boundary.
+"""The core's errors as LangChain's own.
 
-LangChain's retry, fallback and summarisation middleware look for its own `ModelError` family. Each class
-here is both: the core's error, so that `except portkey_mistral.exceptions.RateLimitError` works, and
-LangChain's. Where the core's tree has two answers for one class, the HTTP status decides.
+LangChain's retry, fallback and summarisation middleware handle the `ModelError` classes. Each class here is both
+the core's error, so that `except portkey_mistral.exceptions.RateLimitError` works, and one of those. Where one of
+the core's classes corresponds to several of LangChain's, the HTTP status decides.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ __all__ = [
     "APITimeoutError",
     "AuthenticationError",
     "BadRequestError",
+    "BatchError",
+    "BudgetExceededError",
     "CapabilityError",
     "ConfigurationError",
     "ContextWindowExceededError",
     "ErrorResponse",
-    "GatewayAuthenticationError",
     "GatewayError",
     "GatewayFailedError",
-    "GatewayNotFoundError",
-    "GatewayPermissionDeniedError",
     "GatewayTimedOutError",
     "GuardrailDeniedError",
     "InternalServerError",
     "InvalidRequestError",
+    "ModerationError",
     "NotFoundError",
     "ParameterLossError",
     "PermissionDeniedError",
@@ -77,12 +77,24 @@ class ParameterLossError(core.ParameterLossError, ModelInvalidRequestError):
     __doc__ = core.ParameterLossError.__doc__
 
 
+class ModerationError(core.ModerationError, ModelInvalidRequestError):
+    __doc__ = core.ModerationError.__doc__
+
+
 class ResidencyError(core.ResidencyError, ModelInvalidRequestError):
     __doc__ = core.ResidencyError.__doc__
 
 
 class APIError(core.APIError, ModelAPIError):
     __doc__ = core.APIError.__doc__
+
+
+class BatchError(core.BatchError, ModelAPIError):
+    __doc__ = core.BatchError.__doc__
+
+
+class BudgetExceededError(core.BudgetExceededError, ModelPermissionDeniedError):
+    __doc__ = core.BudgetExceededError.__doc__
 
 
 class APIConnectionError(core.APIConnectionError, ModelConnectionError):
@@ -94,11 +106,11 @@ class APITimeoutError(core.APITimeoutError, ModelTimeoutError):
 
 
 class APIStatusError(core.APIStatusError, ModelInvalidRequestError):
-    """Another 4xx: the same request would be refused again."""
+    """The request was refused with another 4xx status, and would be refused again."""
 
 
 class RequestTimedOutError(core.APIStatusError, ModelTimeoutError):
-    """408: the server gave up waiting, and may be asked again."""
+    """The server timed out (408); a retry may succeed."""
 
 
 class BadRequestError(core.BadRequestError, ModelInvalidRequestError):
@@ -136,27 +148,15 @@ class InternalServerError(core.InternalServerError, ModelAPIError):
 
 
 class GatewayError(core.GatewayError, ModelInvalidRequestError):
-    """Portkey's gateway refused the request (4xx)."""
+    """Portkey's gateway refused the request (4xx), and would refuse it again."""
 
 
 class GatewayFailedError(core.GatewayError, ModelAPIError):
-    """Portkey's gateway failed by itself (5xx)."""
-
-
-class GatewayAuthenticationError(core.GatewayError, ModelAuthenticationError):
-    """Portkey's gateway did not accept a key (401)."""
-
-
-class GatewayPermissionDeniedError(core.GatewayError, ModelPermissionDeniedError):
-    """Portkey's gateway does not allow this (403)."""
-
-
-class GatewayNotFoundError(core.GatewayError, ModelNotFoundError):
-    """Portkey's gateway has no such route (404)."""
+    """Portkey's gateway itself failed (5xx)."""
 
 
 class GatewayTimedOutError(core.GatewayError, ModelTimeoutError):
-    """Portkey's gateway gave up waiting for the target (408, the config's `request_timeout`)."""
+    """Portkey's gateway timed out waiting for the target (408, the config's `request_timeout`)."""
 
 
 class GuardrailDeniedError(core.GuardrailDeniedError, ModelPermissionDeniedError):
@@ -171,13 +171,16 @@ class StreamInterruptedError(core.StreamInterruptedError, ModelConnectionError):
     __doc__ = core.StreamInterruptedError.__doc__
 
 
-_BY_CLASS: Mapping[type[core.PortkeyMistralError], type[core.PortkeyMistralError]] = {
+_CLASSES: Mapping[type[core.PortkeyMistralError], type[core.PortkeyMistralError]] = {
     core.ConfigurationError: ConfigurationError,
     core.InvalidRequestError: InvalidRequestError,
     core.CapabilityError: CapabilityError,
     core.ParameterLossError: ParameterLossError,
+    core.ModerationError: ModerationError,
     core.ResidencyError: ResidencyError,
     core.APIError: APIError,
+    core.BatchError: BatchError,
+    core.BudgetExceededError: BudgetExceededError,
     core.APIConnectionError: APIConnectionError,
     core.APITimeoutError: APITimeoutError,
     core.APIStatusError: APIStatusError,
@@ -195,18 +198,12 @@ _BY_CLASS: Mapping[type[core.PortkeyMistralError], type[core.PortkeyMistralError
     core.StreamInterruptedError: StreamInterruptedError,
 }
 
-_SERVER_ERRORS = 500
-_OF_A_GATEWAY: Mapping[int, type[core.GatewayError]] = {
-    401: GatewayAuthenticationError,
-    403: GatewayPermissionDeniedError,
-    404: GatewayNotFoundError,
-    408: GatewayTimedOutError,
-}
+_FIRST_SERVER_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
-    """What a server answered, as LangChain's tracers read it; headers without cookies and keys."""
+    """The response of an error, as LangChain's tracers read it. Its headers hold no cookies and no keys."""
 
     status_code: int
     headers: Mapping[str, str]
@@ -217,12 +214,12 @@ class ErrorResponse:
         return self.body if isinstance(self.body, str) else json.dumps(self.body, default=str)
 
     def json(self) -> Any:
-        """Return the body; text that is no JSON comes back as it is."""
+        """Return the body, parsed if it was JSON."""
         return self.body
 
 
-class langchain_errors:  # noqa: N801 - a context manager, spelled as contextlib spells its own
-    """Raises the core's errors as LangChain's."""
+class langchain_errors:  # noqa: N801 - named like contextlib's context managers
+    """Context manager that raises the core's errors as LangChain's."""
 
     __slots__ = ()
 
@@ -237,8 +234,8 @@ class langchain_errors:  # noqa: N801 - a context manager, spelled as contextlib
 
 
 def for_langchain(error: core.PortkeyMistralError) -> core.PortkeyMistralError:
-    """Give the error LangChain's class too, with all that it carries: attempts, notes, traceback."""
-    cls = _class_for(error)
+    """Return the error with LangChain's class, and everything it carries: attempts, notes, traceback."""
+    cls = _langchain_class(error)
     if cls is None or isinstance(error, ModelError):
         return error
     converted = cls.__new__(cls, *error.args)
@@ -249,15 +246,14 @@ def for_langchain(error: core.PortkeyMistralError) -> core.PortkeyMistralError:
     return converted.with_traceback(error.__traceback__)
 
 
-def _class_for(error: core.PortkeyMistralError) -> type[core.PortkeyMistralError] | None:
-    """Look up the nearest class of the table; what timed out, or failed by itself, is worth another try."""
+def _langchain_class(error: core.PortkeyMistralError) -> type[core.PortkeyMistralError] | None:
     match error:
         case core.GuardrailDeniedError():
             pass
-        case core.GatewayError(status_code=status) if status >= _SERVER_ERRORS:
+        case core.GatewayError(status_code=status) if status >= _FIRST_SERVER_ERROR:
             return GatewayFailedError
-        case core.GatewayError(status_code=status) if status in _OF_A_GATEWAY:
-            return _OF_A_GATEWAY[status]
+        case core.GatewayError(status_code=408):
+            return GatewayTimedOutError
         case core.APIStatusError(status_code=408):
             return RequestTimedOutError
-    return next((_BY_CLASS[cls] for cls in type(error).__mro__ if cls in _BY_CLASS), None)
+    return next((_CLASSES[cls] for cls in type(error).__mro__ if cls in _CLASSES), None)

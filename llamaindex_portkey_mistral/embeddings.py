@@ -1,49 +1,52 @@
-"""`PortkeyMistralEmbedding`: Mistral's embedding models in LlamaIndex."""
+"""`PortkeyMistralEmbedding`: Mistral's embedding models as a LlamaIndex embedding."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
 from pydantic import AliasChoices, Field
 
-from llamaindex_portkey_mistral.guarding import guarded
-from llamaindex_portkey_mistral.rebuilding import Rebuildable
-from llamaindex_portkey_mistral.vector_cache import SpacedStore
-from portkey_mistral import ConnectionSettings
-from portkey_mistral.embeddings import EmbeddingSettings
+from llamaindex_portkey_mistral._arguments import with_positional_model
+from llamaindex_portkey_mistral._pickling import PicklableMixin
+from llamaindex_portkey_mistral._positions import caller_list, positions_in_caller_list
+from llamaindex_portkey_mistral._redaction import redacts_arguments
+from llamaindex_portkey_mistral._vector_cache import NamespacedKVStore
+from portkey_mistral import BatchJob, ConnectedSettings
 from portkey_mistral.requests import EmbeddingRequest
 from portkey_mistral.responses import EmbeddingBatch, EmbeddingResponse
-from portkey_mistral.settings import MODEL_CONFIG, BodyExtras
+from portkey_mistral.settings.connection import MODEL_CONFIG, BodyExtras
+from portkey_mistral.settings.embedding import EmbeddingSettings
 
 __all__ = ["PortkeyMistralEmbedding"]
 
-_MOST_TEXTS = 2048
-_DECISIVE = ("model_name", "output_dimension", "output_dtype", "additional_kwargs")
+_MAX_BATCH_SIZE = 2048  # core's own limit
+# The fields that determine a vector, besides the text and the endpoint.
+_VECTOR_FIELDS = ("model_name", "output_dimension", "output_dtype", "additional_kwargs")
 
 
-@guarded(("get_text_embedding_batch",))
-class PortkeyMistralEmbedding(ConnectionSettings, EmbeddingSettings, Rebuildable, BaseEmbedding):
+@redacts_arguments(("get_text_embedding_batch",))
+class PortkeyMistralEmbedding(ConnectedSettings, EmbeddingSettings, PicklableMixin, BaseEmbedding):
     """A Mistral embedding model, reached directly, through a Portkey gateway, or in the sandbox.
 
-    Takes the connection fields of `ConnectionSettings` and those that every LlamaIndex embedding has. Texts
-    are sent in requests that keep to both of Mistral's limits (inputs and tokens), several at a time, and
-    come back in their order, each checked for length and finite numbers.
+    Takes the connection fields of `ConnectionSettings` and the fields of every LlamaIndex embedding. Texts are
+    sent concurrently in requests within both of Mistral's limits (inputs and tokens). Vectors are returned in
+    the order of the texts, and checked for their dimension and for finite numbers.
 
-    `embed_batch_size` is how many texts core hands over at once; core works such batches off one after
-    another and loses finished ones when a later one fails, so it is as high as core allows.
+    `embed_batch_size` is the number of texts that core passes on at once. Core runs such batches one after
+    another and discards finished ones if a later one fails, so the default is core's maximum.
 
     Two stores avoid paying twice for a text. `embeddings_cache` is core's: any of its key-value stores, which
-    embeddings of several models, dimensions and places may share. `embed_resume` names an SQLite file that
-    is written request by request, so a job that stopped within a batch goes on where it was.
+    embeddings with other models, dimensions or endpoints may share. `embed_resume` names an SQLite file that
+    is written after every request, so that a job that failed within a batch resumes there.
 
     Raises:
-        ConfigurationError: on construction, for arguments that are unknown or contradict each other.
-        ResponseFormatError: on a call, for vectors that are not what was asked for.
-        APIError: on a call, for everything else that went wrong on the way or at the server.
+        ConfigurationError: on construction, if an argument is unknown or arguments contradict each other.
+        ResponseFormatError: on a call, if the vectors do not match the request.
+        APIError: on a call that failed otherwise, in transit or at the server.
 
-    Example:
+    Examples:
         >>> from llamaindex_portkey_mistral import PortkeyMistralEmbedding
         >>> embedding = PortkeyMistralEmbedding(base_url="sandbox:")
         >>> len(embedding.get_text_embedding("Bonjour"))
@@ -53,56 +56,66 @@ class PortkeyMistralEmbedding(ConnectionSettings, EmbeddingSettings, Rebuildable
     model_config = MODEL_CONFIG
 
     model_name: str = Field(
-        default="mistral-embed",
-        validation_alias=AliasChoices("model_name", "model"),
-        description="Id or alias of the model. Unknown ids are sent as they are.",
+        default="mistral-embed", validation_alias=AliasChoices("model_name", "model")
     )
-    embed_batch_size: int = Field(
-        default=_MOST_TEXTS, gt=0, le=_MOST_TEXTS, description="Texts that core hands over at once."
-    )
-    num_workers: int | None = Field(
-        default=4, description="Most batches that core's async methods have in work at once."
-    )
-    embeddings_cache: Any | None = Field(
-        default=None,
-        exclude=True,
-        description="A key-value store of core's that keeps vectors; several models may share one.",
-    )
+    """Id or alias of the model. Unlisted ids are sent unchanged."""
+    embed_batch_size: int = Field(default=_MAX_BATCH_SIZE, gt=0, le=_MAX_BATCH_SIZE)
+    """Number of texts that core passes on at once."""
+    num_workers: int | None = 4
+    """Maximum number of batches that core's async methods run at once."""
+    embeddings_cache: Any | None = Field(default=None, exclude=True)
+    """One of core's key-value stores, as a cache; several models may share one."""
     additional_kwargs: BodyExtras = Field(
-        default_factory=dict,
-        description="Fields of an embedding request that this version does not know, sent as they are.",
+        default_factory=dict, validation_alias=AliasChoices("additional_kwargs", "extra_body")
     )
+    """Body fields that this version does not know, sent with every request."""
 
     @classmethod
     def class_name(cls) -> str:
         return "PortkeyMistralEmbedding"
 
-    if not TYPE_CHECKING:
+    if not TYPE_CHECKING:  # type checkers use the signature that pydantic derives from the fields
+
+        def __init__(self, model_name: str | None = None, /, **fields: Any) -> None:
+            super().__init__(**with_positional_model(model_name, "model_name", fields))
 
         def __getattribute__(self, name: str) -> Any:
-            # Core reads its cache in eight methods, each time by the bare text.
-            found = super().__getattribute__(name)
-            if name == "embeddings_cache" and found is not None:
-                return SpacedStore(found, self._space())
-            return found
+            # Core uses the cache in eight methods, always with the bare text as the key.
+            value = super().__getattribute__(name)
+            if name == "embeddings_cache" and value is not None:
+                return NamespacedKVStore(value, self._cache_namespace())
+            return value
 
-    def _space(self) -> str:
-        """Name what decides a vector besides its text; a query gets the same one as a document."""
-        decisive = (self.place, *(getattr(self, name) for name in _DECISIVE))
-        return " ".join(map(repr, decisive))
+    def _cache_namespace(self) -> str:
+        """Identify everything that determines a vector besides its text. Queries and documents are embedded alike."""
+        return " ".join(repr(getattr(self, name)) for name in ("endpoint_id", *_VECTOR_FIELDS))
 
     def to_payload(self) -> dict[str, Any]:
-        """What events and callbacks may know: the model and the way, never a key."""
+        """The fields that events and callbacks record about this object: model, mode and endpoint, never a key."""
         return {
             "class_name": self.class_name(),
             "model_name": self.model_name,
             "embed_batch_size": self.embed_batch_size,
             "output_dimension": self.output_dimension,
             "output_dtype": self.output_dtype,
-            "way": self.way,
+            "mode": self.mode,
             "endpoint": self.gateway_url or self.base_url,
             "provider": self.provider,
         }
+
+    def get_text_embedding_batch(
+        self, texts: list[str], show_progress: bool = False, **kwargs: Any
+    ) -> list[Embedding]:
+        """Embed texts. Errors name a text by its position in `texts`, whatever parts core makes of them."""
+        with caller_list(texts):
+            return super().get_text_embedding_batch(texts, show_progress, **kwargs)
+
+    async def aget_text_embedding_batch(
+        self, texts: list[str], show_progress: bool = False, **kwargs: Any
+    ) -> list[Embedding]:
+        """Embed texts; see `get_text_embedding_batch`."""
+        with caller_list(texts):
+            return await super().aget_text_embedding_batch(texts, show_progress, **kwargs)
 
     def _get_query_embedding(self, query: str) -> Embedding:
         return self._get_text_embeddings([query])[0]
@@ -117,28 +130,68 @@ class PortkeyMistralEmbedding(ConnectionSettings, EmbeddingSettings, Rebuildable
         return (await self._aget_text_embeddings([text]))[0]
 
     def _get_text_embeddings(self, texts: list[str]) -> list[Embedding]:
-        request, progress = self._request(texts), self.show_progress
-        return _lists(self.client.embed(request, show_progress=progress, as_lists=True))
+        response = self.client.embed(
+            self._request(texts),
+            show_progress=self.show_progress,
+            as_lists=True,
+            positions=positions_in_caller_list(texts),
+        )
+        return _vectors(response)
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[Embedding]:
-        request, progress = self._request(texts), self.show_progress
-        return _lists(await self.client.aembed(request, show_progress=progress, as_lists=True))
+        response = await self.client.aembed(
+            self._request(texts),
+            show_progress=self.show_progress,
+            as_lists=True,
+            positions=positions_in_caller_list(texts),
+        )
+        return _vectors(response)
 
     def embed_iter(self, texts: Iterable[str]) -> Iterator[EmbeddingBatch]:
-        """Embed texts as they are read, a million of them in little memory; batches come in their order.
+        """Embed an iterable of any length in constant memory; yields batches in the order of the texts.
 
-        `batch.vectors` are as the server sent them (`encoding_format="base64"` keeps them packed), and
-        `batch.to_numpy()` gives them as one array. Goes past core's cache and events.
+        `batch.vectors` are as received (packed with `encoding_format="base64"`), `batch.to_numpy()` returns
+        them as one array. Does not use `embeddings_cache` and emits no events.
         """
         return self.client.embed_iter(self._request(texts), show_progress=self.show_progress)
 
     def aembed_iter(self, texts: Iterable[str]) -> AsyncIterator[EmbeddingBatch]:
-        """Embed texts as they are read; see `embed_iter`."""
+        """Embed an iterable of any length; see `embed_iter`."""
         return self.client.aembed_iter(self._request(texts), show_progress=self.show_progress)
+
+    def embed_job(
+        self,
+        texts: Iterable[str],
+        *,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        timeout_hours: int = 24,
+    ) -> BatchJob:
+        """Embed any number of texts as a batch: within hours instead of seconds, at half the price.
+
+        `BatchJob.vectors` yields the vectors in the order of the texts. `PortkeyMistralBatchEmbedding` does it for the
+        nodes of a pipeline; see `portkey_mistral.Client.batch` for the arguments.
+        """
+        return self.client.embed_job(
+            self._request(texts), name=name, metadata=metadata, timeout_hours=timeout_hours
+        )
+
+    async def aembed_job(
+        self,
+        texts: Iterable[str],
+        *,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        timeout_hours: int = 24,
+    ) -> BatchJob:
+        """The async version of `embed_job`."""
+        return await self.client.aembed_job(
+            self._request(texts), name=name, metadata=metadata, timeout_hours=timeout_hours
+        )
 
     def _request(self, texts: Iterable[str]) -> EmbeddingRequest:
         return self.embedding_request(self.model_name, texts, self.additional_kwargs)
 
 
-def _lists(answer: EmbeddingResponse) -> list[Embedding]:
-    return [vector if isinstance(vector, list) else list(vector) for vector in answer.vectors]
+def _vectors(response: EmbeddingResponse) -> list[Embedding]:
+    return [vector if isinstance(vector, list) else list(vector) for vector in response.vectors]

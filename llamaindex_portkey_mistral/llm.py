@@ -1,11 +1,14 @@
-"""`PortkeyMistral`: Mistral's chat and code models in LlamaIndex."""
+"""`PortkeyMistral`: Mistral's chat and code models as a LlamaIndex LLM."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from typing import Any, TypeVar, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from llama_index.core.agent.react.formatter import ReActChatFormatter
 from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
@@ -13,6 +16,7 @@ from llama_index.core.base.llms.types import (
     LLMMetadata,
     MessageRole,
 )
+from llama_index.core.chat_engine.types import AgentChatResponse
 from llama_index.core.instrumentation.events.llm import (
     LLMStructuredPredictEndEvent,
     LLMStructuredPredictStartEvent,
@@ -23,34 +27,58 @@ from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.program.utils import FlexibleModel
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools.types import BaseTool
-from llama_index.core.types import PydanticProgramMode
 from llama_index_instrumentation import get_dispatcher
-from pydantic import BaseModel, Field
+from pydantic import AliasChoices, BaseModel, Field
 
-from llamaindex_portkey_mistral.calls import Call, chat_call, fim_call
-from llamaindex_portkey_mistral.guarding import guarded
-from llamaindex_portkey_mistral.metadata import can, metadata_of
-from llamaindex_portkey_mistral.rebuilding import Rebuildable
-from llamaindex_portkey_mistral.responses import from_response, text_response, to_completion
-from llamaindex_portkey_mistral.streaming import (
-    Unfolding,
-    as_completions,
-    as_completions_async,
-    unfold,
-    unfold_async,
+from llamaindex_portkey_mistral._arguments import (
+    PreparedRequest,
+    chat_request,
+    fim_request,
+    with_positional_model,
 )
-from llamaindex_portkey_mistral.structured import (
-    Form,
-    Growing,
-    as_function,
-    as_schema,
-    whole,
+from llamaindex_portkey_mistral._messages import to_messages
+from llamaindex_portkey_mistral._metadata import can, metadata_of
+from llamaindex_portkey_mistral._pickling import PicklableMixin
+from llamaindex_portkey_mistral._redaction import redacts_arguments
+from llamaindex_portkey_mistral._responses import (
+    from_fim_response,
+    from_response,
+    to_completion,
 )
-from llamaindex_portkey_mistral.tools import selections, wire_tool, wire_tool_choice
-from portkey_mistral import ConnectionSettings, GenerationSettings
-from portkey_mistral.requests import CallOptions, ChatRequest
-from portkey_mistral.settings import MODEL_CONFIG, BodyExtras
-from portkey_mistral.signatures import with_signature
+from llamaindex_portkey_mistral._streaming import (
+    ResponseStream,
+    astream_responses,
+    ato_completions,
+    stream_responses,
+    to_completions,
+)
+from llamaindex_portkey_mistral._structured_output import (
+    OutputFormat,
+    PartialObject,
+    choose_format,
+    parse_output,
+)
+from llamaindex_portkey_mistral._tools import (
+    acall_selection,
+    call_selection,
+    tool_outputs_response,
+    tool_selections,
+    wire_tool,
+    wire_tool_choice,
+)
+from llamaindex_portkey_mistral.output_parsers import StrictReActOutputParser
+from portkey_mistral import ConnectedSettings, GenerationSettings
+from portkey_mistral.adapter_support import drop_none
+from portkey_mistral.config import Config
+from portkey_mistral.exceptions import InvalidRequestError
+from portkey_mistral.requests import CallOptions, ChatRequest, list_of_tools
+from portkey_mistral.settings.connection import MODEL_CONFIG, BodyExtras
+from portkey_mistral.settings.generation import GENERATION_FIELDS
+from portkey_mistral.tokens import count_message_tokens, count_tokens
+
+if TYPE_CHECKING:
+    from llamaindex_portkey_mistral.batch_jobs import ChatBatchJob
+    from portkey_mistral.adapted_batch import Conversion
 
 __all__ = ["PortkeyMistral"]
 
@@ -60,18 +88,18 @@ _Model = TypeVar("_Model", bound=BaseModel)
 _dispatcher = get_dispatcher(__name__)
 
 
-# Core's decorators say nothing of what they decorate; through these the signatures stay.
+# Core's decorators return a bare Callable; these keep the type of the method.
 
 
 def _chat_event(method: _F) -> _F:
-    return cast("_F", with_signature(llm_chat_callback()(method)))
+    return cast("_F", llm_chat_callback()(method))
 
 
 def _completion_event(method: _F) -> _F:
-    return cast("_F", with_signature(llm_completion_callback()(method)))
+    return cast("_F", llm_completion_callback()(method))
 
 
-@guarded(
+@redacts_arguments(
     (
         "chat",
         "complete",
@@ -86,23 +114,26 @@ def _completion_event(method: _F) -> _F:
         "stream_structured_predict",
     )
 )
-class PortkeyMistral(ConnectionSettings, GenerationSettings, Rebuildable, FunctionCallingLLM):
+class PortkeyMistral(ConnectedSettings, GenerationSettings, PicklableMixin, FunctionCallingLLM):
     """A Mistral model, reached directly, through a Portkey gateway, or in the built-in sandbox.
 
-    Takes the connection fields of `ConnectionSettings`, the model fields of `GenerationSettings` and those
-    that every LlamaIndex LLM has (`system_prompt`, `callback_manager`, `output_parser`, ...). Every method
-    takes model fields for one call, and besides them `portkey_config`, `trace_id`, `portkey_metadata`,
+    Takes the connection fields of `ConnectionSettings`, the model fields of `GenerationSettings` and the
+    fields of every LlamaIndex LLM (`system_prompt`, `callback_manager`, `output_parser`, ...). Every method
+    also takes, for one call, any model field, `portkey_config`, `trace_id`, `portkey_metadata`,
     `cache_namespace`, `cache_force_refresh`, `forward_headers`, `headers` and `timeout`.
 
-    Answers carry the server's body in `raw` and, in `additional_kwargs`, the finish reason, token counts
-    and `call_info`: which way the call went and every attempt on it.
+    Responses have the server's body in `raw`; their `additional_kwargs` hold the finish reason, token counts
+    and `call_info`, which records the mode, the lane and every attempt of the call.
+
+    A last assistant message is a prefix, which the model continues, unless the call wants a schema, JSON mode or a certain
+    tool, or an assistant message has a name. `additional_kwargs={"prefix": True}` or `False` on the message decides it.
 
     Raises:
-        ConfigurationError: on construction, for arguments that are unknown or contradict each other.
-        InvalidRequestError: on a call, for what cannot succeed; nothing was sent.
-        APIError: on a call, for everything that went wrong on the way or at the server.
+        ConfigurationError: on construction, if an argument is unknown or arguments contradict each other.
+        InvalidRequestError: on a call that cannot succeed; nothing was sent.
+        APIError: on a call that failed in transit or at the server.
 
-    Example:
+    Examples:
         >>> from llamaindex_portkey_mistral import PortkeyMistral
         >>> llm = PortkeyMistral(model="mistral-small-latest", base_url="sandbox:")
         >>> str(llm.complete("Say hello.")) != ""
@@ -112,18 +143,18 @@ class PortkeyMistral(ConnectionSettings, GenerationSettings, Rebuildable, Functi
     model_config = MODEL_CONFIG
 
     additional_kwargs: BodyExtras = Field(
-        default_factory=dict,
-        description="Fields of a chat request that this version does not know, sent as they are.",
+        default_factory=dict, validation_alias=AliasChoices("additional_kwargs", "extra_body")
     )
-    context_window: int | None = Field(
-        default=None,
-        gt=0,
-        description="Tokens; overrides the catalog, for models it does not know.",
-    )
-    is_function_calling_model: bool | None = Field(
-        default=None,
-        description="Overrides the catalog. Unknown models are taken to call functions.",
-    )
+    """Body fields that this version does not know, sent with every chat request."""
+    context_window: int | None = Field(default=None, gt=0)
+    """In tokens. Overrides the model catalog, e.g. for models it does not list."""
+    is_function_calling_model: bool | None = None
+    """Overrides the model catalog. Unlisted models are assumed to call functions."""
+
+    if not TYPE_CHECKING:  # type checkers use the signature that pydantic derives from the fields
+
+        def __init__(self, model: str | None = None, /, **fields: Any) -> None:
+            super().__init__(**with_positional_model(model, "model", fields))
 
     @classmethod
     def class_name(cls) -> str:
@@ -131,70 +162,86 @@ class PortkeyMistral(ConnectionSettings, GenerationSettings, Rebuildable, Functi
 
     @property
     def metadata(self) -> LLMMetadata:
-        """Window and abilities, from the catalog; an unknown model gets permissive defaults."""
+        """Context window and capabilities from the model catalog; permissive for unlisted models.
+
+        They are those of the models that calls reach: with a config whose targets have `override_params`, the
+        smallest window and the common capabilities. `model_name` is then the first of these models.
+        """
         return metadata_of(
-            self.model,
+            self._reached_models(self.model, self.parsed_config),
             max_tokens=self.max_tokens,
             context_window=self.context_window,
             is_function_calling_model=self.is_function_calling_model,
         )
 
     def to_payload(self) -> dict[str, Any]:
-        """What events and callbacks may know: the model and the way, never a key."""
+        """What events and callbacks record about this object: model, parameters, mode and endpoint, never a key."""
         return {
             "class_name": self.class_name(),
             **vars(self.metadata),
             "temperature": self.temperature,
-            "way": self.way,
+            # Tracing tools take the model and the parameters from their names in the API.
+            **drop_none(**{name: getattr(self, name) for name in GENERATION_FIELDS}),
+            "mode": self.mode,
             "endpoint": self.gateway_url or self.base_url,
             "provider": self.provider,
         }
+
+    def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
+        """Count the tokens of messages offline: exactly if `mistral-common` is installed, else an estimate.
+
+        Images, documents and audio are estimates; see `portkey_mistral.tokens.count_message_tokens`. On an event loop
+        the first counts are estimates, while a thread loads the tokenizer.
+        """
+        return count_message_tokens(
+            to_messages(messages), lambda text: count_tokens(text, self.model)
+        )
 
     # --- chat and complete -----------------------------------------------------------------------
 
     @_chat_event
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        return self._chat(self._call(messages, kwargs))
+        return self._chat(self._prepare(messages, kwargs))
 
     @_chat_event
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        return await self._achat(self._call(messages, kwargs))
+        return await self._achat(self._prepare(messages, kwargs))
 
     @_chat_event
     def stream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> Generator[ChatResponse, None, None]:
-        return self._stream(self._call(messages, kwargs))
+        return self._stream(self._prepare(messages, kwargs))
 
     @_chat_event
     async def astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> AsyncGenerator[ChatResponse, None]:
-        return self._astream(self._call(messages, kwargs))
+        return self._astream(self._prepare(messages, kwargs))
 
-    # These go to the private methods: through the decorated ones every call would count twice.
+    # Not implemented by `chat`, which is decorated too: events, token counts and rate limits would double.
 
     @_completion_event
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        return to_completion(self._chat(self._prompt_call(prompt, formatted, kwargs)))
+        return to_completion(self._chat(self._prepare_prompt(prompt, formatted, kwargs)))
 
     @_completion_event
     async def acomplete(
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponse:
-        return to_completion(await self._achat(self._prompt_call(prompt, formatted, kwargs)))
+        return to_completion(await self._achat(self._prepare_prompt(prompt, formatted, kwargs)))
 
     @_completion_event
     def stream_complete(
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> Generator[CompletionResponse, None, None]:
-        return as_completions(self._stream(self._prompt_call(prompt, formatted, kwargs)))
+        return to_completions(self._stream(self._prepare_prompt(prompt, formatted, kwargs)))
 
     @_completion_event
     async def astream_complete(
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> AsyncGenerator[CompletionResponse, None]:
-        return as_completions_async(self._astream(self._prompt_call(prompt, formatted, kwargs)))
+        return ato_completions(self._astream(self._prepare_prompt(prompt, formatted, kwargs)))
 
     # --- fill in the middle ----------------------------------------------------------------------
 
@@ -202,35 +249,35 @@ class PortkeyMistral(ConnectionSettings, GenerationSettings, Rebuildable, Functi
     def fill_in_middle(
         self, prompt: str, suffix: str | None = None, **kwargs: Any
     ) -> CompletionResponse:
-        """Write the code between `prompt` and `suffix`.
+        """Complete the code between `prompt` and `suffix`.
 
-        Needs a model with the ability, such as `codestral-latest`; another is refused before sending. Of
-        the model fields it takes temperature, top_p, max_tokens, min_tokens, stop and random_seed.
+        Needs a fill-in-the-middle model such as `codestral-latest`; other listed models raise before anything
+        is sent. Of the model fields it takes temperature, top_p, max_tokens, min_tokens, stop and random_seed.
         """
-        call = fim_call(self, prompt, suffix, kwargs)
-        return text_response(self.client.fim(call.request, call.options))
+        prepared = fim_request(self, prompt, suffix, kwargs)
+        return from_fim_response(self.client.fim(prepared.request, prepared.options))
 
     @_completion_event
     async def afill_in_middle(
         self, prompt: str, suffix: str | None = None, **kwargs: Any
     ) -> CompletionResponse:
-        """Write the code between `prompt` and `suffix`; see `fill_in_middle`."""
-        call = fim_call(self, prompt, suffix, kwargs)
-        return text_response(await self.client.afim(call.request, call.options))
+        """Complete the code between `prompt` and `suffix`; see `fill_in_middle`."""
+        prepared = fim_request(self, prompt, suffix, kwargs)
+        return from_fim_response(await self.client.afim(prepared.request, prepared.options))
 
     @_completion_event
     def stream_fill_in_middle(
         self, prompt: str, suffix: str | None = None, **kwargs: Any
     ) -> Generator[CompletionResponse, None, None]:
-        """Write the code between `prompt` and `suffix` as it comes; see `fill_in_middle`."""
-        return as_completions(self._stream(fim_call(self, prompt, suffix, kwargs)))
+        """Stream the code between `prompt` and `suffix`; see `fill_in_middle`."""
+        return to_completions(self._stream(fim_request(self, prompt, suffix, kwargs)))
 
     @_completion_event
     async def astream_fill_in_middle(
         self, prompt: str, suffix: str | None = None, **kwargs: Any
     ) -> AsyncGenerator[CompletionResponse, None]:
-        """Write the code between `prompt` and `suffix` as it comes; see `fill_in_middle`."""
-        return as_completions_async(self._astream(fim_call(self, prompt, suffix, kwargs)))
+        """Stream the code between `prompt` and `suffix`; see `fill_in_middle`."""
+        return ato_completions(self._astream(fim_request(self, prompt, suffix, kwargs)))
 
     # --- tools -----------------------------------------------------------------------------------
 
@@ -245,18 +292,82 @@ class PortkeyMistral(ConnectionSettings, GenerationSettings, Rebuildable, Functi
         tool_choice: str | dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> dict[str, Any]:
-        """Say what core's `*_chat_with_tools` have to pass to `chat`. The history is not changed."""
+        """Return the arguments that core's `*_chat_with_tools` pass to `chat`. The history is not changed."""
         messages = [*(chat_history or ()), *_as_messages(user_msg)]
         if not tools:
             return {"messages": messages, **kwargs}
         choice = wire_tool_choice(tool_choice, required=tool_required)
         return {
             "messages": messages,
-            "tools": [wire_tool(tool) for tool in tools],
+            "tools": [wire_tool(tool) for tool in list_of_tools(tools)],
             **({} if choice is None else {"tool_choice": choice}),
             **({} if allow_parallel_tool_calls else {"parallel_tool_calls": False}),
             **kwargs,
         }
+
+    def predict_and_call(  # noqa: PLR0917 - core's signature
+        self,
+        tools: Sequence[BaseTool],
+        user_msg: str | ChatMessage | None = None,
+        chat_history: list[ChatMessage] | None = None,
+        verbose: bool = False,
+        allow_parallel_tool_calls: bool = False,
+        error_on_no_tool_call: bool = True,
+        error_on_tool_error: bool = False,
+        **kwargs: Any,
+    ) -> AgentChatResponse:
+        """Let the model call tools, and return their outputs.
+
+        A call with an unknown tool or broken arguments is an error output, like one whose tool raised.
+
+        Raises:
+            ValueError: there is no tool call and `error_on_no_tool_call` is set, or there is an error output
+                and `error_on_tool_error` is set.
+        """
+        if not self.metadata.is_function_calling_model:
+            return super().predict_and_call(
+                tools, user_msg, chat_history, verbose, **_react_arguments(kwargs)
+            )
+        response = self.chat_with_tools(
+            tools,
+            user_msg,
+            chat_history,
+            verbose=verbose,
+            allow_parallel_tool_calls=allow_parallel_tool_calls,
+            **kwargs,
+        )
+        selections = self.get_tool_calls_from_response(response, error_on_no_tool_call)
+        outputs = [call_selection(each, tools, verbose=verbose) for each in selections]
+        return tool_outputs_response(response, outputs, error_on_tool_error=error_on_tool_error)
+
+    async def apredict_and_call(  # noqa: PLR0917 - core's signature
+        self,
+        tools: Sequence[BaseTool],
+        user_msg: str | ChatMessage | None = None,
+        chat_history: list[ChatMessage] | None = None,
+        verbose: bool = False,
+        allow_parallel_tool_calls: bool = False,
+        error_on_no_tool_call: bool = True,
+        error_on_tool_error: bool = False,
+        **kwargs: Any,
+    ) -> AgentChatResponse:
+        """Let the model call tools, and return their outputs; see `predict_and_call`."""
+        if not self.metadata.is_function_calling_model:
+            return await super().apredict_and_call(
+                tools, user_msg, chat_history, verbose, **_react_arguments(kwargs)
+            )
+        response = await self.achat_with_tools(
+            tools,
+            user_msg,
+            chat_history,
+            verbose=verbose,
+            allow_parallel_tool_calls=allow_parallel_tool_calls,
+            **kwargs,
+        )
+        selections = self.get_tool_calls_from_response(response, error_on_no_tool_call)
+        calls = [acall_selection(each, tools, verbose=verbose) for each in selections]
+        outputs = await asyncio.gather(*calls)
+        return tool_outputs_response(response, outputs, error_on_tool_error=error_on_tool_error)
 
     def get_tool_calls_from_response(
         self,
@@ -264,17 +375,20 @@ class PortkeyMistral(ConnectionSettings, GenerationSettings, Rebuildable, Functi
         error_on_no_tool_call: bool = True,
         **kwargs: Any,
     ) -> list[ToolSelection]:
-        """Read the tool calls of an answer or of an item of a stream.
+        """Return the tool calls of a response or of a stream item.
+
+        A call whose arguments were cut off or are not a JSON object gets a name that no tool has and that states the
+        reason, so no agent runs it and the model is shown the error.
 
         Raises:
-            ValueError: there are none and `error_on_no_tool_call` is set; it tells what came instead.
+            ValueError: there are none and `error_on_no_tool_call` is set; the message quotes the answer.
         """
-        found = selections(response)
-        if not found and error_on_no_tool_call:
+        selections = tool_selections(response)
+        if not selections and error_on_no_tool_call:
             raise ValueError(
                 f"Expected at least one tool call, but the model answered: {response.message.content!r}"
             )
-        return found
+        return selections
 
     # --- structured output -----------------------------------------------------------------------
 
@@ -287,23 +401,24 @@ class PortkeyMistral(ConnectionSettings, GenerationSettings, Rebuildable, Functi
     ) -> _Model:
         """Answer a prompt with an instance of a pydantic class.
 
-        The class goes along as a JSON Schema where the model and the way there take one, else as a
-        function to call. `pydantic_program_mode` forces one of core's ways.
+        The class is sent as a JSON Schema if the model and the route take `response_format`, else as a
+        function to call. `pydantic_program_mode` overrides this choice.
 
         Raises:
-            TruncatedOutputError: the answer broke off, mostly at `max_tokens`.
-            RefusedOutputError: the model answered in words.
+            TruncatedOutputError: the answer was cut off, usually at `max_tokens`.
+            RefusedOutputError: the model answered in prose.
             StructuredOutputError: the answer does not fit the class.
         """
-        form = self._form(output_cls, llm_kwargs)
-        if form is None:
-            found: _Model = super().structured_predict(
+        output_format = self._output_format(output_cls, llm_kwargs)
+        if output_format is None:
+            fallback: _Model = super().structured_predict(
                 output_cls, prompt, llm_kwargs, **prompt_args
             )
-            return found
-        _dispatcher.event(_start(output_cls, prompt, prompt_args))
-        messages = self._filled(prompt, prompt_args)
-        result = whole(self.chat(messages, **form.call_arguments(llm_kwargs)), output_cls, form)
+            return fallback
+        _dispatcher.event(_start_event(output_cls, prompt, prompt_args))
+        messages = self._format_prompt(prompt, prompt_args)
+        response = self.chat(messages, **output_format.call_arguments(llm_kwargs))
+        result = parse_output(response, output_cls, output_format)
         _dispatcher.event(LLMStructuredPredictEndEvent(output=result))
         return result
 
@@ -315,20 +430,20 @@ class PortkeyMistral(ConnectionSettings, GenerationSettings, Rebuildable, Functi
         **prompt_args: Any,
     ) -> _Model:
         """Answer a prompt with an instance of a pydantic class; see `structured_predict`."""
-        form = self._form(output_cls, llm_kwargs)
-        if form is None:
-            found: _Model = await super().astructured_predict(
+        output_format = self._output_format(output_cls, llm_kwargs)
+        if output_format is None:
+            fallback: _Model = await super().astructured_predict(
                 output_cls, prompt, llm_kwargs, **prompt_args
             )
-            return found
-        _dispatcher.event(_start(output_cls, prompt, prompt_args))
-        messages = self._filled(prompt, prompt_args)
-        answer = await self.achat(messages, **form.call_arguments(llm_kwargs))
-        result = whole(answer, output_cls, form)
+            return fallback
+        _dispatcher.event(_start_event(output_cls, prompt, prompt_args))
+        messages = self._format_prompt(prompt, prompt_args)
+        response = await self.achat(messages, **output_format.call_arguments(llm_kwargs))
+        result = parse_output(response, output_cls, output_format)
         _dispatcher.event(LLMStructuredPredictEndEvent(output=result))
         return result
 
-    # Core's stream_structured_predict and its twin call these two.
+    # Core's stream_structured_predict and astream_structured_predict call these two.
 
     def _structured_stream_call(
         self,
@@ -337,20 +452,21 @@ class PortkeyMistral(ConnectionSettings, GenerationSettings, Rebuildable, Functi
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> Generator[_Model | list[_Model] | FlexibleModel | list[FlexibleModel], None, None]:
-        form = self._form(output_cls, llm_kwargs)
-        if form is None:
+        output_format = self._output_format(output_cls, llm_kwargs)
+        if output_format is None:
             yield from super()._structured_stream_call(
                 output_cls, prompt, llm_kwargs, **prompt_args
             )
             return
-        messages = self._filled(prompt, prompt_args)
-        growing = Growing(output_cls, form)
+        messages = self._format_prompt(prompt, prompt_args)
+        partial = PartialObject(output_cls, output_format)
+        arguments = output_format.call_arguments(llm_kwargs)
         item = ChatResponse(message=ChatMessage())
-        with closing(self.stream_chat(messages, **form.call_arguments(llm_kwargs))) as items:
+        with closing(self.stream_chat(messages, **arguments)) as items:
             for item in items:
-                if (so_far := growing.read(item.message)) is not None:
-                    yield so_far
-        if (result := growing.end(item)) is not None:
+                if (received := partial.update(item.message)) is not None:
+                    yield received
+        if (result := partial.finish(item)) is not None:
             yield result
 
     async def _structured_astream_call(
@@ -360,76 +476,184 @@ class PortkeyMistral(ConnectionSettings, GenerationSettings, Rebuildable, Functi
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> AsyncGenerator[_Model | list[_Model] | FlexibleModel | list[FlexibleModel], None]:
-        form = self._form(output_cls, llm_kwargs)
-        if form is None:
+        output_format = self._output_format(output_cls, llm_kwargs)
+        if output_format is None:
             return await super()._structured_astream_call(
                 output_cls, prompt, llm_kwargs, **prompt_args
             )
-        messages = self._filled(prompt, prompt_args)
-        items = await self.astream_chat(messages, **form.call_arguments(llm_kwargs))
-        return _grow(items, output_cls, form)
+        messages = self._format_prompt(prompt, prompt_args)
+        arguments = output_format.call_arguments(llm_kwargs)
+        return _partial_objects(
+            await self.astream_chat(messages, **arguments), PartialObject(output_cls, output_format)
+        )
 
-    def _filled(self, prompt: PromptTemplate, prompt_args: dict[str, Any]) -> list[ChatMessage]:
+    def _format_prompt(
+        self, prompt: PromptTemplate, prompt_args: dict[str, Any]
+    ) -> list[ChatMessage]:
         return self._extend_messages(prompt.format_messages(llm=self, **prompt_args))
 
-    def _form(
+    def _output_format(
         self, output_cls: type[BaseModel], llm_kwargs: Mapping[str, Any] | None
-    ) -> Form | None:
-        """Choose how to ask for a class; None leaves it to core's program of that mode."""
-        model = (llm_kwargs or {}).get("model") or self.model
-        options = CallOptions(portkey_config=(llm_kwargs or {}).get("portkey_config"))
-        takes_schema = can(model, "json") and self.client.keeps_response_format(model, options)
+    ) -> OutputFormat | None:
+        """Choose how to request a class from these models; None means core's program for the mode."""
+        kwargs = llm_kwargs or {}
+        model, config = kwargs.get("model") or self.model, kwargs.get("portkey_config")
+        names = self._reached_models(model, config or self.parsed_config)
+        options = CallOptions(portkey_config=config)
+        takes_schema = can(names, "json") and self.client.keeps_response_format(model, options)
         calls_tools = self.metadata.is_function_calling_model
-        match self.pydantic_program_mode:
-            case PydanticProgramMode.DEFAULT if takes_schema:
-                return as_schema(output_cls)
-            case PydanticProgramMode.DEFAULT | PydanticProgramMode.FUNCTION if calls_tools:
-                return as_function(output_cls)
-            case _:
-                return None
+        return choose_format(
+            output_cls,
+            self.pydantic_program_mode,
+            takes_schema=takes_schema,
+            calls_tools=calls_tools,
+        )
 
-    # --- the core's calls, without events ----------------------------------------------------------
+    @staticmethod
+    def _reached_models(model: str, config: Any) -> tuple[str, ...]:
+        return (model,) if config is None else Config.parse(config).chat_models(model)
 
-    def _call(
+    # --- batch jobs ------------------------------------------------------------------------------
+
+    def batch_job(
+        self,
+        prompts: Iterable[str | ChatMessage | Sequence[ChatMessage]],
+        *,
+        tools: Sequence[BaseTool] | None = None,
+        output_cls: type[BaseModel] | None = None,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        timeout_hours: int = 24,
+        **kwargs: Any,
+    ) -> ChatBatchJob:
+        """Send prompts as a batch: answered within hours instead of seconds, at half the price.
+
+        `results()` of the job yields for each prompt, in order, the `ChatResponse` that `chat` would return (with
+        `output_cls` the instance that `structured_predict` would), or the exception that it would raise. Only Mistral
+        itself offers batches, not its regional hosts, and not Portkey.
+
+        Args:
+            prompts: Texts, messages, or lists of messages; read once.
+            tools: Tools that the model may call.
+            output_cls: A pydantic class for the answers.
+            name: A name of your choice, with which the call is repeatable; see `portkey_mistral.Client.batch`.
+            metadata: Metadata of the jobs at Mistral.
+            timeout_hours: Hours after which Mistral gives up, 1 to 168.
+            **kwargs: Arguments of `chat`.
+        """
+        from llamaindex_portkey_mistral.batch_jobs import ChatBatchJob
+
+        conversion, options = self._conversion(tools, output_cls, kwargs)
+        return ChatBatchJob.start(
+            self.client,
+            conversion,
+            prompts,
+            options,
+            name=name,
+            metadata=metadata,
+            timeout_hours=timeout_hours,
+        )
+
+    async def abatch_job(self, prompts: Iterable[Any], **kwargs: Any) -> ChatBatchJob:
+        """The async version of `batch_job`. Prompts are read and sent in a thread."""
+        return await asyncio.to_thread(lambda: self.batch_job(prompts, **kwargs))
+
+    def resume_batch_job(
+        self,
+        job_id: str,
+        *,
+        tools: Sequence[BaseTool] | None = None,
+        output_cls: type[BaseModel] | None = None,
+        **kwargs: Any,
+    ) -> ChatBatchJob:
+        """Find a batch by its `id` or name. The other arguments are those of `batch_job`."""
+        from llamaindex_portkey_mistral.batch_jobs import ChatBatchJob
+
+        conversion, options = self._conversion(tools, output_cls, kwargs)
+        return ChatBatchJob(self.client.resume_batch(job_id, options), conversion)
+
+    async def aresume_batch_job(self, job_id: str, **kwargs: Any) -> ChatBatchJob:
+        """The async version of `resume_batch_job`."""
+        return await asyncio.to_thread(lambda: self.resume_batch_job(job_id, **kwargs))
+
+    def _conversion(
+        self,
+        tools: Sequence[BaseTool] | None,
+        output_cls: type[BaseModel] | None,
+        kwargs: Mapping[str, Any],
+    ) -> tuple[Conversion[Any], CallOptions]:
+        from llamaindex_portkey_mistral.batch_jobs import chat_conversion
+
+        arguments = dict(kwargs)
+        parse: Callable[[ChatResponse], Any] = _unchanged
+        if tools:
+            arguments["tools"] = [wire_tool(tool) for tool in tools]
+        if output_cls is not None:
+            output_format = self._output_format(output_cls, arguments)
+            if output_format is None:
+                raise InvalidRequestError(
+                    "output_cls needs a model that takes a schema or tools, and no pydantic_program_mode of another kind."
+                )
+            arguments = output_format.call_arguments(arguments)
+            parse = partial(parse_output, output_cls=output_cls, output_format=output_format)
+        conversion = chat_conversion(lambda messages: self._prepare(messages, arguments), parse)
+        return conversion, self._prepare(_as_messages("-"), arguments).options
+
+    # --- calls without events ----------------------------------------------------------------------
+
+    def _prepare(
         self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]
-    ) -> Call[ChatRequest]:
-        return chat_call(self, messages, kwargs, extra=self.additional_kwargs)
+    ) -> PreparedRequest[ChatRequest]:
+        return chat_request(self, messages, kwargs, extra=self.additional_kwargs)
 
-    def _prompt_call(
+    def _prepare_prompt(
         self, prompt: str, formatted: bool, kwargs: Mapping[str, Any]
-    ) -> Call[ChatRequest]:
-        prepare = None if formatted else self.completion_to_prompt
-        text = prepare(prompt) if prepare else prompt
-        return self._call(_as_messages(text), kwargs)
+    ) -> PreparedRequest[ChatRequest]:
+        format_prompt = None if formatted else self.completion_to_prompt
+        text = format_prompt(prompt) if format_prompt else prompt
+        return self._prepare(_as_messages(text), kwargs)
 
-    def _chat(self, call: Call[ChatRequest]) -> ChatResponse:
-        answer = self.client.chat(call.request, call.options)
-        return from_response(answer, call.names, single=call.single)
+    def _chat(self, prepared: PreparedRequest[ChatRequest]) -> ChatResponse:
+        response = self.client.chat(prepared.request, prepared.options)
+        return from_response(response, prepared.tool_names, single_call=prepared.single_call)
 
-    async def _achat(self, call: Call[ChatRequest]) -> ChatResponse:
-        answer = await self.client.achat(call.request, call.options)
-        return from_response(answer, call.names, single=call.single)
+    async def _achat(self, prepared: PreparedRequest[ChatRequest]) -> ChatResponse:
+        response = await self.client.achat(prepared.request, prepared.options)
+        return from_response(response, prepared.tool_names, single_call=prepared.single_call)
 
-    def _stream(self, call: Call[Any]) -> Generator[ChatResponse, None, None]:
-        deltas = self.client.stream(call.request, call.options)
-        return unfold(deltas, Unfolding(call.names, single=call.single))
+    def _stream(self, prepared: PreparedRequest[Any]) -> Generator[ChatResponse, None, None]:
+        responses = ResponseStream(prepared.tool_names, single_call=prepared.single_call)
+        return stream_responses(self.client.stream(prepared.request, prepared.options), responses)
 
-    def _astream(self, call: Call[Any]) -> AsyncGenerator[ChatResponse, None]:
-        deltas = self.client.astream(call.request, call.options)
-        return unfold_async(deltas, Unfolding(call.names, single=call.single))
+    def _astream(self, prepared: PreparedRequest[Any]) -> AsyncGenerator[ChatResponse, None]:
+        responses = ResponseStream(prepared.tool_names, single_call=prepared.single_call)
+        return astream_responses(self.client.astream(prepared.request, prepared.options), responses)
 
 
-def _as_messages(said: str | ChatMessage | None) -> list[ChatMessage]:
-    match said:
+def _unchanged(response: ChatResponse) -> ChatResponse:
+    return response
+
+
+def _as_messages(message: str | ChatMessage | None) -> list[ChatMessage]:
+    match message:
         case None:
             return []
         case str():
-            return [ChatMessage(role=MessageRole.USER, content=said)]
+            return [ChatMessage(role=MessageRole.USER, content=message)]
         case _:
-            return [said]
+            return [message]
 
 
-def _start(
+def _react_arguments(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Fill in the arguments that core's text-based `predict_and_call` passes to a `ReActAgent`; it has no defaults."""
+    defaults = {
+        "react_chat_formatter": ReActChatFormatter(),
+        "output_parser": StrictReActOutputParser(),
+    }
+    return {**defaults, **kwargs}
+
+
+def _start_event(
     output_cls: type[BaseModel], prompt: PromptTemplate, prompt_args: dict[str, Any]
 ) -> LLMStructuredPredictStartEvent:
     return LLMStructuredPredictStartEvent(
@@ -437,13 +661,12 @@ def _start(
     )
 
 
-async def _grow(
-    items: AsyncGenerator[ChatResponse, None], output_cls: type[_Model], form: Form
+async def _partial_objects(
+    items: AsyncGenerator[ChatResponse, None], partial: PartialObject[_Model]
 ) -> AsyncGenerator[_Model | list[_Model] | FlexibleModel | list[FlexibleModel], None]:
-    growing = Growing(output_cls, form)
     item = ChatResponse(message=ChatMessage())
     async for item in items:
-        if (so_far := growing.read(item.message)) is not None:
-            yield so_far
-    if (result := growing.end(item)) is not None:
+        if (received := partial.update(item.message)) is not None:
+            yield received
+    if (result := partial.finish(item)) is not None:
         yield result

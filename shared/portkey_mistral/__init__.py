@@ -1,8 +1,10 @@
-"""Mistral models over Portkey, straight at Mistral, or offline: the core under both adapters."""
+"""Mistral models through Portkey, directly, or offline: the core of both adapters."""
 
 from typing import TYPE_CHECKING
 
-from portkey_mistral.config import Config
+from portkey_mistral.adapter_support import on_demand as _on_demand
+from portkey_mistral.budget import Budget
+from portkey_mistral.config import Config, UnknownConfigKeyWarning
 from portkey_mistral.exceptions import (
     APIConnectionError,
     APIError,
@@ -10,6 +12,8 @@ from portkey_mistral.exceptions import (
     APITimeoutError,
     AuthenticationError,
     BadRequestError,
+    BatchError,
+    BudgetExceededError,
     CapabilityError,
     ConfigurationError,
     ContextWindowExceededError,
@@ -17,6 +21,7 @@ from portkey_mistral.exceptions import (
     GuardrailDeniedError,
     InternalServerError,
     InvalidRequestError,
+    ModerationError,
     NotFoundError,
     ParameterLossError,
     PermissionDeniedError,
@@ -27,7 +32,7 @@ from portkey_mistral.exceptions import (
     StreamInterruptedError,
     UnprocessableEntityError,
 )
-from portkey_mistral.lazy import on_demand as _on_demand
+from portkey_mistral.guardrails import GuardrailCheck, GuardrailVerdict
 from portkey_mistral.messages import (
     AudioPart,
     Content,
@@ -44,12 +49,15 @@ from portkey_mistral.messages import (
     UnknownPart,
 )
 from portkey_mistral.models import ModelInfo, ModelRetiredWarning
+from portkey_mistral.prices import Cost
 from portkey_mistral.requests import (
     CallOptions,
     ChatRequest,
+    ClassificationRequest,
     EmbeddingRequest,
     FIMRequest,
     ModerationRequest,
+    OCRRequest,
     ResponseFormat,
     Tool,
     ToolChoice,
@@ -59,6 +67,7 @@ from portkey_mistral.responses import (
     CallInfo,
     ChatResponse,
     Choice,
+    ClassificationResponse,
     Delta,
     EmbeddingBatch,
     EmbeddingResponse,
@@ -67,28 +76,44 @@ from portkey_mistral.responses import (
     ToolCallDelta,
     Usage,
 )
-from portkey_mistral.settings import MODEL_CONFIG, ConnectionSettings
-from portkey_mistral.state import SharedStateWarning
+from portkey_mistral.settings.connection import MODEL_CONFIG, ConnectionSettings
 
 if TYPE_CHECKING:
+    from portkey_mistral._batch.job import BatchJob
     from portkey_mistral._transport.streaming import AsyncStream, Stream
     from portkey_mistral._version import __version__
-    from portkey_mistral._wire.assembly import Assembler
-    from portkey_mistral.client import Client
-    from portkey_mistral.embeddings import EmbeddingSettings
-    from portkey_mistral.generation import GenerationSettings
-    from portkey_mistral.progress import EmbeddingProgress
+    from portkey_mistral.accumulator import Assembler
+    from portkey_mistral.batch import BatchProgress, BatchResult
+    from portkey_mistral.client import Client, ConnectedSettings
+    from portkey_mistral.ocr import OCRDimensions, OCRImage, OCRPage, OCRResponse, OCRTable
+    from portkey_mistral.responses import EmbeddingProgress
+    from portkey_mistral.settings.embedding import EmbeddingSettings
+    from portkey_mistral.settings.generation import GenerationSettings
+    from portkey_mistral.state import SharedStateWarning
+    from portkey_mistral.state.usage import UsageTotal
 else:
-    # What makes calls takes longer to import than all the rest, and nobody needs both kinds of settings.
+    # Imported on first use: the client takes longer to import than all the rest, and few programs need both kinds of
+    # settings.
     __getattr__, __dir__ = _on_demand(
         __name__,
         {
-            "Assembler": "portkey_mistral._wire.assembly",
+            "Assembler": "portkey_mistral.accumulator",
             "AsyncStream": "portkey_mistral._transport.streaming",
             "Client": "portkey_mistral.client",
-            "EmbeddingProgress": "portkey_mistral.progress",
-            "EmbeddingSettings": "portkey_mistral.embeddings",
-            "GenerationSettings": "portkey_mistral.generation",
+            "ConnectedSettings": "portkey_mistral.client",
+            "BatchJob": "portkey_mistral._batch.job",
+            "BatchProgress": "portkey_mistral.batch",
+            "BatchResult": "portkey_mistral.batch",
+            "EmbeddingProgress": "portkey_mistral.responses",
+            "EmbeddingSettings": "portkey_mistral.settings.embedding",
+            "GenerationSettings": "portkey_mistral.settings.generation",
+            "OCRDimensions": "portkey_mistral.ocr",
+            "OCRImage": "portkey_mistral.ocr",
+            "OCRPage": "portkey_mistral.ocr",
+            "OCRResponse": "portkey_mistral.ocr",
+            "OCRTable": "portkey_mistral.ocr",
+            "SharedStateWarning": "portkey_mistral.state",
+            "UsageTotal": "portkey_mistral.state.usage",
             "Stream": "portkey_mistral._transport.streaming",
             "__version__": "portkey_mistral._version",
         },
@@ -106,18 +131,28 @@ __all__ = [
     "AudioPart",
     "AuthenticationError",
     "BadRequestError",
+    "BatchError",
+    "BatchJob",
+    "BatchProgress",
+    "BatchResult",
+    "Budget",
+    "BudgetExceededError",
     "CallInfo",
     "CallOptions",
     "CapabilityError",
     "ChatRequest",
     "ChatResponse",
     "Choice",
+    "ClassificationRequest",
+    "ClassificationResponse",
     "Client",
     "Config",
     "ConfigurationError",
+    "ConnectedSettings",
     "ConnectionSettings",
     "Content",
     "ContextWindowExceededError",
+    "Cost",
     "Delta",
     "DocumentPart",
     "EmbeddingBatch",
@@ -129,7 +164,9 @@ __all__ = [
     "FilePart",
     "GatewayError",
     "GenerationSettings",
+    "GuardrailCheck",
     "GuardrailDeniedError",
+    "GuardrailVerdict",
     "ImagePart",
     "InternalServerError",
     "InvalidRequestError",
@@ -137,9 +174,16 @@ __all__ = [
     "ModelCard",
     "ModelInfo",
     "ModelRetiredWarning",
+    "ModerationError",
     "ModerationRequest",
     "ModerationResponse",
     "NotFoundError",
+    "OCRDimensions",
+    "OCRImage",
+    "OCRPage",
+    "OCRRequest",
+    "OCRResponse",
+    "OCRTable",
     "ParameterLossError",
     "Part",
     "PermissionDeniedError",
@@ -159,8 +203,10 @@ __all__ = [
     "ToolCall",
     "ToolCallDelta",
     "ToolChoice",
+    "UnknownConfigKeyWarning",
     "UnknownPart",
     "UnprocessableEntityError",
     "Usage",
+    "UsageTotal",
     "__version__",
 ]

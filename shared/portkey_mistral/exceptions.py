@@ -1,13 +1,14 @@
-"""The errors of this package, by whose fault they are and what the caller can do.
+"""The exceptions of this package.
 
     PortkeyMistralError
-    ├── ConfigurationError            a setting or a Portkey config is wrong (also ValueError)
-    ├── InvalidRequestError           found before sending: nothing left this machine (also ValueError)
-    │   ├── CapabilityError           the model cannot do what was asked
-    │   └── ParameterLossError        the chosen lane would drop a parameter in silence
-    ├── ResidencyError                a route would leave the region that was asked for
-    └── APIError                      a call was made and failed
-        ├── APIConnectionError        nothing usable came back
+    ├── ConfigurationError            a setting or a Portkey config is invalid (also ValueError)
+    ├── InvalidRequestError           the request cannot succeed; nothing was sent (also ValueError)
+    │   ├── CapabilityError           the model lacks a required capability
+    │   └── ParameterLossError        the chosen lane would drop a parameter
+    ├── ResidencyError                a route would leave the requested region
+    └── APIError                      a call failed
+        ├── BudgetExceededError       a request would exceed a budget; it was not sent
+        ├── APIConnectionError        no usable answer was received
         │   └── APITimeoutError
         ├── APIStatusError            the server answered with an error
         │   ├── BadRequestError                 400
@@ -18,13 +19,14 @@
         │   ├── UnprocessableEntityError        422
         │   ├── RateLimitError                  429
         │   ├── InternalServerError             5xx
-        │   └── GatewayError                    Portkey's gateway itself refused or failed
+        │   └── GatewayError                    Portkey's gateway refused the request or failed
         │       └── GuardrailDeniedError        446
-        ├── ResponseFormatError       an answer came that is not what was agreed
+        ├── ResponseFormatError       an answer does not have the form of the API
+        ├── BatchError                a batch job ended without an answer to a request
         └── StreamInterruptedError    a stream broke off after its first content
 
-When every target of a config failed, the last one's error is raised; `attempts` lists them all and a note
-(PEP 678) tells of each earlier one. No text, repr or pickle of an error holds a key.
+When every target of a config failed, the error of the last one is raised; `attempts` lists all of them, and a note
+(PEP 678) describes each earlier one. No message, repr or pickle of an error contains a key.
 """
 
 from __future__ import annotations
@@ -33,7 +35,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
+    from portkey_mistral.guardrails import GuardrailVerdict
     from portkey_mistral.messages import Message
+    from portkey_mistral.prices import Cost
     from portkey_mistral.responses import AttemptRecord, Usage
 
 __all__ = [
@@ -43,6 +50,8 @@ __all__ = [
     "APITimeoutError",
     "AuthenticationError",
     "BadRequestError",
+    "BatchError",
+    "BudgetExceededError",
     "CapabilityError",
     "ConfigurationError",
     "ContextWindowExceededError",
@@ -50,6 +59,7 @@ __all__ = [
     "GuardrailDeniedError",
     "InternalServerError",
     "InvalidRequestError",
+    "ModerationError",
     "NotFoundError",
     "ParameterLossError",
     "PermissionDeniedError",
@@ -72,10 +82,12 @@ def _restore(cls: type[_E], args: tuple[Any, ...], state: dict[str, Any]) -> _E:
 
 
 class PortkeyMistralError(Exception):
-    """Base of every error that this package raises on purpose.
+    """Base of all errors that this package raises.
 
-    Where texts were embedded, `index` is the position of the text at fault, if one can be blamed, and
-    `completed` holds the vectors that were finished, by position.
+    Attributes:
+        message: The message, without notes.
+        index: For embeddings, the position of the text that caused the error, if it is known.
+        completed: For embeddings, the vectors that were finished, by position.
     """
 
     index: int | None = None
@@ -91,21 +103,21 @@ class PortkeyMistralError(Exception):
 
 
 class ConfigurationError(PortkeyMistralError, ValueError):
-    """A setting or a Portkey config is wrong. The message names its path and what would be right."""
+    """A setting or a Portkey config is invalid. The message has its path and what would be right."""
 
 
 class InvalidRequestError(PortkeyMistralError, ValueError):
-    """A request that cannot succeed, found before anything was sent."""
+    """The request cannot succeed; nothing was sent."""
 
 
 class CapabilityError(InvalidRequestError):
-    """The model cannot do what was asked (image input without vision, fine-tuning, ...)."""
+    """The model lacks a capability that the request requires, vision for an image for example."""
 
 
 class ParameterLossError(InvalidRequestError):
-    """The lane through the gateway would drop these parameters in silence.
+    """The lane through the gateway would drop parameters.
 
-    `parameters` names them; the message names the ways out.
+    `parameters` are their names; the message has the alternatives.
     """
 
     def __init__(self, message: str, *, parameters: tuple[str, ...] = ()) -> None:
@@ -114,7 +126,7 @@ class ParameterLossError(InvalidRequestError):
 
 
 class ResidencyError(PortkeyMistralError):
-    """A target lies outside the region asked for by `data_residency`. `path` is the target's."""
+    """A target is outside the region that `data_residency` requests. `path` is the target's option path."""
 
     def __init__(self, message: str, *, path: str | None = None) -> None:
         super().__init__(message)
@@ -122,11 +134,16 @@ class ResidencyError(PortkeyMistralError):
 
 
 class APIError(PortkeyMistralError):
-    """Base of everything that came from a call.
+    """Base of the errors of a call.
 
-    `request_id` is the server's own id of the request, `trace_id` Portkey's. `attempts` holds every send
-    of the call in order, the failed last one included.
+    Attributes:
+        request_id: The server's id of the request.
+        trace_id: Portkey's trace id.
+        attempts: Every attempt of the call in order, the last failed one included.
+        cost: What the call cost all the same; None if that is not known.
     """
+
+    cost: Cost | None = None
 
     def __init__(
         self,
@@ -142,19 +159,55 @@ class APIError(PortkeyMistralError):
         self.attempts = attempts
 
 
+class BudgetExceededError(APIError):
+    """A request would exceed a `Budget`, and was not sent. `attempts` has those that were sent before it.
+
+    Attributes:
+        key: Key of the budget, "metadata.user_id=ada" for example; "" if it has none.
+        per: Its period: "day", "month" or None.
+        limit: The budget in USD.
+        spent: What is spent of it, and reserved for requests in flight, in USD.
+        estimate: What was to be reserved for the request, in USD.
+        resets_at: When the budget starts anew (UTC); None if it never does.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        key: str,
+        per: str | None,
+        limit: Decimal,
+        spent: Decimal,
+        estimate: Decimal,
+        resets_at: datetime | None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(message, **kwargs)
+        self.key = key
+        self.per = per
+        self.limit = limit
+        self.spent = spent
+        self.estimate = estimate
+        self.resets_at = resets_at
+
+
 class APIConnectionError(APIError):
-    """The server could not be reached, or the connection broke before a usable answer."""
+    """The server could not be reached, or the connection broke before a usable answer was received."""
 
 
 class APITimeoutError(APIConnectionError):
-    """No answer in time: `timeout`, `request_timeout`, `first_token_timeout` or `deadline`."""
+    """No answer within `timeout`, `request_timeout`, `first_token_timeout` or `deadline`."""
 
 
 class APIStatusError(APIError):
     """The server answered with an error.
 
-    `body` is the answer as parsed JSON, or text; `headers` are the answer's, without cookies and keys;
-    `code` is Mistral's own error code ("3230") where there is one.
+    Attributes:
+        status_code: HTTP status.
+        body: Body of the answer, as parsed JSON or text, without keys.
+        headers: Headers of the answer by lower-case name, without cookies and keys.
+        code: Mistral's error code, "3230" for example, or None.
     """
 
     def __init__(
@@ -177,7 +230,7 @@ class APIStatusError(APIError):
 
 
 class BadRequestError(APIStatusError):
-    """400: the request breaks a rule of the API."""
+    """400: the request violates a rule of the API."""
 
 
 class ContextWindowExceededError(BadRequestError):
@@ -185,23 +238,23 @@ class ContextWindowExceededError(BadRequestError):
 
 
 class AuthenticationError(APIStatusError):
-    """401: the key is missing, wrong, or for another service."""
+    """401: the key is missing or wrong, or belongs to another service."""
 
 
 class PermissionDeniedError(APIStatusError):
-    """403: the key may not do this (tier, guardrail policy of Mistral)."""
+    """403: the key does not permit this (subscription, Mistral's guardrails). 402, 412: a budget or policy of Portkey."""
 
 
 class NotFoundError(APIStatusError):
-    """404: no such route, model or lane."""
+    """404: there is no such route, model or lane."""
 
 
 class UnprocessableEntityError(APIStatusError):
-    """422: the body does not fit the schema. `body` lists every fault with its place."""
+    """422: the request does not match the schema of the API. `body` lists each error with its path."""
 
 
 class RateLimitError(APIStatusError):
-    """429. `retry_after` is what the server asked to wait, in seconds, or None."""
+    """429: a rate limit was exceeded. `retry_after` is the number of seconds that the server asks to wait, or None."""
 
     def __init__(self, message: str, *, retry_after: float | None = None, **kwargs: Any) -> None:
         super().__init__(message, **kwargs)
@@ -213,26 +266,32 @@ class InternalServerError(APIStatusError):
 
 
 class GatewayError(APIStatusError):
-    """Portkey's gateway refused the request or failed by itself."""
+    """Portkey's gateway itself refused the request or failed."""
 
 
 class GuardrailDeniedError(GatewayError):
-    """446: a guardrail of the Portkey config denied the request or the answer.
+    """446: a guardrail denied the request or the answer.
 
-    `hook_results` holds the verdicts of the checks as the gateway gave them.
+    `guardrails` are the verdicts of all guardrails that ran, `hook_results` the same in the form of the gateway.
     """
 
     def __init__(
-        self, message: str, *, hook_results: Mapping[str, Any] | None = None, **kwargs: Any
+        self,
+        message: str,
+        *,
+        hook_results: Mapping[str, Any] | None = None,
+        guardrails: tuple[GuardrailVerdict, ...] = (),
+        **kwargs: Any,
     ) -> None:
         super().__init__(message, **kwargs)
         self.hook_results = dict(hook_results or {})
+        self.guardrails = guardrails
 
 
 class ResponseFormatError(APIError):
-    """An answer came that is not what was agreed: no JSON, no choices, wrong number of vectors.
+    """An answer does not have the form of the API: not JSON, no choices, a wrong number of vectors.
 
-    `body` is what came, shortened.
+    `body` is the answer, shortened.
     """
 
     def __init__(self, message: str, *, body: Any = None, **kwargs: Any) -> None:
@@ -240,11 +299,33 @@ class ResponseFormatError(APIError):
         self.body = body
 
 
+class ModerationError(PortkeyMistralError):
+    """A text has content that its `ModerationSettings` do not allow.
+
+    `violations` has the categories of each text that is not allowed, with their scores, by its position.
+    """
+
+    def __init__(self, message: str, *, violations: Mapping[int, Mapping[str, float]]) -> None:
+        super().__init__(message)
+        self.violations = dict(violations)
+
+
+class BatchError(APIError):
+    """A batch job ended without an answer to a request: it failed, was cancelled, or took longer than it may.
+
+    `status` is that of the job.
+    """
+
+    def __init__(self, message: str, *, status: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class StreamInterruptedError(APIError):
     """A stream broke off after its first content event.
 
-    `partial` is the message as far as it came, `usage` what the server reported, or an estimate marked as
-    such.
+    `partial` is the message as far as it was received. `usage` is what the server reported, or an estimate with
+    `estimated` set.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""What a conversation is made of, in no vendor's spelling. Values only: nothing here does I/O.
+"""Messages of a conversation and their parts, independent of any vendor's format.
 
-A message holds text, or a tuple of parts in the order in which they were said. Ids of tool calls are
-kept as the caller gave them; what Mistral demands of them is decided where a request is encoded.
+The content of a message is text, or a tuple of parts in order. Ids of tool calls are kept as the caller gave them;
+they are converted to Mistral's form when a request is encoded.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
+
+from portkey_mistral._json import loads
 
 __all__ = [
     "AudioPart",
@@ -32,12 +34,14 @@ Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 
 @dataclass(frozen=True, slots=True)
 class TextPart:
+    """Visible text."""
+
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class ImagePart:
-    """An image by `https:` or `data:` URL."""
+    """An image, as an `https:` or `data:` URL. `detail` is the resolution at which the model reads it."""
 
     url: str
     detail: Literal["low", "auto", "high"] | None = None
@@ -45,7 +49,7 @@ class ImagePart:
 
 @dataclass(frozen=True, slots=True)
 class DocumentPart:
-    """A document (PDF and the like) by `https:` or `data:` URL."""
+    """A document, for example a PDF, as an `https:` or `data:` URL."""
 
     url: str
     name: str | None = None
@@ -53,7 +57,7 @@ class DocumentPart:
 
 @dataclass(frozen=True, slots=True)
 class AudioPart:
-    """Sound as base64 text without a `data:` prefix, or as a URL; `format` is e.g. "wav" where known."""
+    """Audio, as base64 without a `data:` prefix or as a URL. `format` is "wav" for example, if known."""
 
     data: str
     format: str | None = None
@@ -61,14 +65,14 @@ class AudioPart:
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """A file uploaded to Mistral before."""
+    """A file that was uploaded to Mistral."""
 
     file_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class ThinkingPart:
-    """What a reasoning model thought. `references` are its non-text members, as they came on the wire."""
+    """The reasoning of a model. `references` are its members that are not text, in the form of the API."""
 
     text: str
     closed: bool = True
@@ -78,14 +82,14 @@ class ThinkingPart:
 
 @dataclass(frozen=True, slots=True)
 class ReferencePart:
-    """A citation: ids of sources that the text before it draws on."""
+    """A citation: the ids of the sources of the text before it."""
 
     reference_ids: tuple[int | str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownPart:
-    """A part of a type that this version does not know, kept whole so that nothing is lost."""
+    """A part of an unknown type, kept in the form of the API so that nothing is lost."""
 
     raw: Mapping[str, Any]
 
@@ -105,28 +109,55 @@ Content: TypeAlias = str | tuple[Part, ...]
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A function that the model wants called. `arguments` is JSON text exactly as the model wrote it."""
+    """A call of a function that the model asks for.
+
+    `arguments` is the JSON text as the model wrote it; `{}` where it wrote none, or `null`.
+    """
 
     id: str | None
     name: str
     arguments: str = "{}"
 
+    def parse_arguments(self) -> dict[str, Any]:
+        """Return the arguments as a dict; empty text and `null` stand for none.
+
+        Line breaks and tabs in strings are accepted as they are: models write them, though JSON does not allow it.
+
+        Raises:
+            ValueError: they are not a JSON object: cut off, not JSON, or JSON of another kind.
+        """
+        text = self.arguments.strip()
+        if text in ("", "null"):
+            return {}
+        data = text.encode("utf-8", "replace")
+        value = loads(data, allow_inf_nan=False, allow_control_characters=True)
+        if not isinstance(value, dict):
+            raise ValueError(f"expected a JSON object, got {text[0]!r} at the start")  # noqa: TRY004 - what is wrong is the text, not a type
+        return value
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn. `prefix` on the last assistant message asks the model to go on from that text."""
+    """One message.
+
+    `prefix` decides whether a last assistant message is the beginning of the answer, which the model continues. None
+    takes it for one, unless the request asks for an answer of its own (a schema, JSON mode, a required tool call) or
+    assistant messages carry names: then several agents write, and the last one has finished.
+
+    `tool_call_id` and `name` belong to the results of tools. `extra` is kept for the caller and never sent.
+    """
 
     role: Role
     content: Content = ""
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     name: str | None = None
-    prefix: bool = False
+    prefix: bool | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
-        """The visible text, parts joined without a separator."""
+        """The visible text, its parts joined without a separator."""
         return text_of(self.content)
 
     @classmethod
@@ -147,7 +178,7 @@ class Message:
 
 
 def text_of(content: Content) -> str:
-    """Join the visible text of a content; thinking and references are not visible text."""
+    """Return the visible text of a content; thinking and references are not part of it."""
     if isinstance(content, str):
         return content
     return "".join(part.text for part in content if isinstance(part, TextPart))

@@ -1,41 +1,48 @@
-"""What can be asked of a model. Values only; a field that is None is not sent."""
+"""Requests to a model, and the options of one call. A field that is None is not sent."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from portkey_mistral.exceptions import InvalidRequestError
-from portkey_mistral.messages import Message
+from portkey_mistral.messages import DocumentPart, FilePart, ImagePart, Message
+
+__all__ = [
+    "CALL_OPTIONS",
+    "CallOptions",
+    "ChatRequest",
+    "ClassificationRequest",
+    "EmbeddingDtype",
+    "EmbeddingRequest",
+    "FIMRequest",
+    "ModerationRequest",
+    "OCRRequest",
+    "Request",
+    "ResponseFormat",
+    "Tool",
+    "ToolChoice",
+    "list_of_tools",
+    "spell",
+    "wire_name",
+]
 
 if TYPE_CHECKING:
     import httpx
 
     from portkey_mistral.config import Config
 
-__all__ = [
-    "CALL_OPTIONS",
-    "CallOptions",
-    "ChatRequest",
-    "EmbeddingDtype",
-    "EmbeddingRequest",
-    "FIMRequest",
-    "ModerationRequest",
-    "Operation",
-    "Request",
-    "ResponseFormat",
-    "Tool",
-    "ToolChoice",
-]
 
-Operation: TypeAlias = Literal["chat", "fim", "embed", "moderate", "models"]
 EmbeddingDtype: TypeAlias = Literal["float", "int8", "uint8", "binary", "ubinary"]
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A function that the model may call. `parameters` is a JSON Schema of an object."""
+    """A function that the model may call. `parameters` is the JSON Schema of its arguments, an object."""
 
     name: str
     description: str = ""
@@ -47,7 +54,7 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class ToolChoice:
-    """`mode` as Mistral names it, or the one function that has to be called."""
+    """Whether tools are called: one of Mistral's modes, or the name of the one function that must be called."""
 
     mode: Literal["auto", "none", "any", "required"] | None = None
     function: str | None = None
@@ -55,7 +62,7 @@ class ToolChoice:
 
 @dataclass(frozen=True, slots=True)
 class ResponseFormat:
-    """`json_object`, or `json_schema` with a name and a schema."""
+    """The format of the answer: text, any JSON object, or JSON of a schema with a name."""
 
     type: Literal["text", "json_object", "json_schema"]
     name: str | None = None
@@ -65,10 +72,10 @@ class ResponseFormat:
 
     @classmethod
     def read(cls, value: ResponseFormat | Mapping[str, Any]) -> ResponseFormat:
-        """Read the form in which Mistral and OpenAI write it.
+        """Parse the form used by the APIs of Mistral and OpenAI.
 
         Raises:
-            InvalidRequestError: it is none of `text`, `json_object` and `json_schema`.
+            InvalidRequestError: the value has none of the types `text`, `json_object` and `json_schema`.
         """
         match value:
             case ResponseFormat():
@@ -91,10 +98,11 @@ class ResponseFormat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
-    """One chat call. Ranges and defaults are Mistral's; see `portkey_mistral.generation`.
+    """One chat request. Meanings and ranges are those of Mistral's API; see `GenerationSettings`.
 
-    `tools` may hold, besides `Tool`, a mapping in Mistral's own wire form (built-in tools). `extra` is
-    sent as it is, next to the named fields and after them.
+    `name_messages` puts the names of user and assistant messages before their text ("Ada: Hello!"), because Mistral's
+    messages have no field for them. `tools` may contain mappings in the form of the API, for Mistral's built-in tools. `extra` are further members of
+    the body; they override the named fields.
     """
 
     model: str
@@ -124,12 +132,13 @@ class ChatRequest:
     service_tier: str | None = None
     guardrails: Sequence[Mapping[str, Any]] | None = None
     metadata: Mapping[str, Any] | None = None
+    name_messages: bool | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FIMRequest:
-    """One fill-in-the-middle call: the model writes what stands between `prompt` and `suffix`."""
+    """One fill-in-the-middle request: the model writes the text between `prompt` and `suffix`."""
 
     model: str
     prompt: str
@@ -147,12 +156,11 @@ class FIMRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingRequest:
-    """Texts to embed, any number of them: batching is the client's work.
+    """Any number of texts to embed; the client splits them into batches.
 
-    `inputs` may be any iterable; `Client.embed_iter` reads it as it goes, `Client.embed` all at once.
-
-    With `encoding_format="base64"` the vectors come as `array.array` where the server takes part: a third of
-    the bytes on the wire, a seventh of a list's memory, and numpy reads them without copying.
+    `inputs` may be any iterable; `Client.embed_iter` reads it on demand, `Client.embed` all at once. With
+    `encoding_format="base64"` vectors are `array.array` objects if the server supports it: a third of the bytes on the
+    wire, a seventh of a list's memory, and numpy reads them without copying.
     """
 
     model: str
@@ -166,26 +174,91 @@ class EmbeddingRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModerationRequest:
-    """Texts, or one conversation, to classify for harm."""
+    """Texts, or one conversation, to classify by Mistral's moderation."""
 
     model: str
     inputs: Sequence[str] | None = None
     messages: Sequence[Message] | None = None
 
 
-Request: TypeAlias = ChatRequest | FIMRequest | EmbeddingRequest | ModerationRequest
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassificationRequest:
+    """Texts, or one conversation, to classify by a fine-tuned classifier."""
+
+    model: str
+    inputs: Sequence[str] | None = None
+    messages: Sequence[Message] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OCRRequest:
+    """One document to read: a URL, the bytes of a file as a `data:` URL, or a file that was uploaded to Mistral.
+
+    `portkey_mistral.documents.ocr_document` makes the `document` of bytes.
+
+    Attributes:
+        model: Id or alias of an OCR model.
+        document: The document or image.
+        pages: The pages to read, counted from 0: a list, or a text such as "0-5,7". None reads all.
+        include_image_base64: Return the images on the pages.
+        image_limit: Largest number of images to return.
+        image_min_size: Smallest height and width of the images to return, in pixels.
+        bbox_annotation_format: JSON schema by which every image is described.
+        document_annotation_format: JSON schema of what is extracted from the whole document.
+        document_annotation_prompt: Instructions for that extraction.
+        table_format: Return tables apart from the Markdown, as Markdown or HTML. None leaves them within it.
+        extract_header: Return page headers apart from the Markdown.
+        extract_footer: Return page footers apart from the Markdown.
+        include_blocks: Return the blocks of each page with their positions.
+        confidence_scores_granularity: What is given a confidence score.
+        extra: Further members of the body; they override the named fields.
+    """
+
+    model: str
+    document: DocumentPart | ImagePart | FilePart
+    pages: Sequence[int] | str | None = None
+    include_image_base64: bool | None = None
+    image_limit: int | None = None
+    image_min_size: int | None = None
+    bbox_annotation_format: ResponseFormat | None = None
+    document_annotation_format: ResponseFormat | None = None
+    document_annotation_prompt: str | None = None
+    table_format: Literal["markdown", "html"] | None = None
+    extract_header: bool | None = None
+    extract_footer: bool | None = None
+    include_blocks: bool | None = None
+    confidence_scores_granularity: Literal["word", "page", "block"] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+Request: TypeAlias = (
+    ChatRequest
+    | FIMRequest
+    | EmbeddingRequest
+    | ModerationRequest
+    | ClassificationRequest
+    | OCRRequest
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions:
-    """What may be said for one call only; None leaves the client's own setting in force.
+    """Options of one call; None leaves the client's setting in force. The repr omits fields that may contain keys.
 
-    `timeout` has httpx's meaning and bounds one attempt; `portkey_config` takes every form that the
-    setting takes; `portkey_metadata` is sent as `x-portkey-metadata` and read by conditional routing.
-    What may hold a key is left out of the repr.
+    Attributes:
+        portkey_config: Portkey config in every form that the setting accepts.
+        trace_id: Portkey trace id.
+        portkey_metadata: Portkey metadata, which conditional routing can test.
+        cache_namespace: Partition of the cache; by default determined by `portkey_metadata` and your headers.
+        cache_force_refresh: True requests a new answer and stores it.
+        forward_headers: Names of your headers that are sent to every target, instead of the targets' own lists.
+        headers: Headers of this call, in addition to `default_headers`. With a config, a target is sent only those
+            named in its `forward_headers`. Headers that begin with x-portkey- are read as the equivalent options or
+            settings.
+        timeout: Limit of one attempt in seconds, or an `httpx.Timeout`.
     """
 
-    portkey_config: Config | Mapping[str, Any] | str | None = field(default=None, repr=False)
+    portkey_config: Config | Mapping[str, Any] | str | Path | None = field(default=None, repr=False)
     trace_id: str | None = None
     portkey_metadata: Mapping[str, str] | None = None
     cache_namespace: str | None = None
@@ -196,4 +269,64 @@ class CallOptions:
 
 
 CALL_OPTIONS = frozenset(option.name for option in fields(CallOptions))
-"""Names of what may be said for one call only."""
+"""Names of the options of one call."""
+
+
+_MAX_NAME_LENGTH = 64
+_ALLOWED_NAME = re.compile(rf"[a-zA-Z0-9_-]{{0,{_MAX_NAME_LENGTH}}}")
+_NOT_ALLOWED = re.compile(r"[^a-zA-Z0-9_-]")
+_HASH_LENGTH = 8
+
+
+def wire_name(name: str) -> str:
+    """Return a function's name in the form that Mistral accepts: letters, digits, _ and -, at most 64.
+
+    A name that is too long, or has letters that Mistral does not accept, ends in a hash of the whole name: what is left
+    of it may be left of another name too.
+    """
+    if _ALLOWED_NAME.fullmatch(name):
+        return name
+    allowed = _NOT_ALLOWED.sub("_", name)
+    loses_letters = any(map(str.isalnum, _NOT_ALLOWED.findall(name)))
+    if len(allowed) <= _MAX_NAME_LENGTH and not loses_letters:
+        return allowed
+    suffix = "_" + sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_LENGTH]
+    return allowed[: _MAX_NAME_LENGTH - len(suffix)] + suffix
+
+
+def list_of_tools(tools: object) -> Iterable[Any]:
+    """Return the tools of a framework's call.
+
+    Raises:
+        InvalidRequestError: they are not a list.
+    """
+    if not isinstance(tools, Iterable) or isinstance(tools, str | Mapping):
+        raise InvalidRequestError(f"tools must be a list of tools, got {type(tools).__name__}.")
+    return tools
+
+
+def spell(
+    tools: Sequence[Tool | Mapping[str, Any]],
+) -> tuple[list[Tool | Mapping[str, Any]], dict[str, str]]:
+    """Replace names of tools by names that Mistral accepts.
+
+    Returns:
+        The tools, and a mapping of the names that are sent to the caller's.
+
+    Raises:
+        InvalidRequestError: two tools would have the same name.
+    """
+    names: dict[str, str] = {}
+    spelled: list[Tool | Mapping[str, Any]] = []
+    for tool in tools:
+        if not isinstance(tool, Tool):
+            spelled.append(tool)
+            continue
+        name = wire_name(tool.name)
+        if name in names:
+            raise InvalidRequestError(
+                f"Two tools, {names[name]!r} and {tool.name!r}, are both sent as {name!r}. Rename one of them."
+            )
+        names[name] = tool.name
+        spelled.append(tool if name == tool.name else replace(tool, name=name))
+    return spelled, names

@@ -1,7 +1,7 @@
-"""Plays a config through with requests that are never sent: who gets the traffic, and what comes of it.
+"""Simulates a config: which targets get requests, and how many are answered. Nothing is sent.
 
-The plan that is followed is the very one that real calls follow, breakers included; only the targets, the
-clock and the dice are made up. Nothing waits, and the same seed gives the same figures.
+Requests follow the same plan as real calls, circuit breakers included; the targets, the clock and the random numbers
+are simulated. Nothing waits, and the same seed gives the same figures.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import heapq
 import math
 import random
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Literal, TypeAlias
 
-from portkey_mistral._engine.outcomes import (
+from portkey_mistral._routing.outcomes import (
     Answered,
     Attempt,
     Failed,
@@ -24,51 +24,53 @@ from portkey_mistral._engine.outcomes import (
     RequestFacts,
     Skipped,
 )
-from portkey_mistral._engine.plan import plan
-from portkey_mistral.config import Config, Node, Target
-from portkey_mistral.config.checks import nearest
-from portkey_mistral.config.svg import Figures, Flow, svg
-from portkey_mistral.config.wording import title
+from portkey_mistral._routing.plan import plan
+from portkey_mistral._suggestions import did_you_mean
+from portkey_mistral.config.config import Config
+from portkey_mistral.config.drawing.labels import title
+from portkey_mistral.config.drawing.svg import Figures, Flow, svg
+from portkey_mistral.config.values import Node, Target
 from portkey_mistral.exceptions import ConfigurationError, InvalidRequestError
 from portkey_mistral.state import MemoryState
 
 __all__ = ["Behaviour", "Simulation", "TargetFigures", "simulate"]
 
-Mishap: TypeAlias = int | Literal["reset", "refused", "timeout"]
-"""An HTTP status; a connection reset or refused; or no answer until the time is up."""
+Failure: TypeAlias = int | Literal["reset", "refused", "timeout"]
+"""An HTTP status, a connection that is reset or refused, or no answer within the time limit."""
 
 Value: TypeAlias = str | float | bool
 
-_LATENCY = 1.0  # seconds
-_SPREAD = 0.3  # of the logarithm: nineteen answers of twenty take less than 1.64 times the latency
-_PATIENCE = 120.0  # seconds; the default of `timeout`
+_DEFAULT_LATENCY = 1.0  # seconds
+_SPREAD = 0.3  # standard deviation of the logarithm: 95 % of the answers take less than 1.64 times the median
+_TIMEOUT = 120.0  # seconds; the default of `timeout`
 _TRANSPORT_FAILURE, _TIMED_OUT = 500, 408
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """How a target behaves. `latency` is the median of its answers, in seconds; 1 where nobody says.
+    """How a target behaves; for a strategy, the default of every target below it.
 
-    `failures` gives the share of sends, from 0 to 1, that end in each mishap; a 429 asks to wait for
-    `retry_after` seconds, if that is set. What fails takes as long as what is answered. What is said of a
-    strategy holds for every target below it that says nothing else.
+    Attributes:
+        latency: Median time of an answer in seconds; None is 1. A failure takes as long as an answer.
+        failures: Share of the attempts, 0 to 1, that end in each kind of failure.
+        retry_after: Retry-After of a 429, in seconds; None for no header.
     """
 
     latency: float | None = None
-    failures: Mapping[Mishap, float] = field(default_factory=dict)
+    failures: Mapping[Failure, float] = field(default_factory=dict)
     retry_after: float | None = None
 
     def __post_init__(self) -> None:
         total = sum(self.failures.values())
         if min(self.failures.values(), default=0) < 0 or total > 1 + 1e-9:
             raise ConfigurationError(
-                f"The shares of failures are from 0 to 1 and no more than 1 in all, not {total:g}."
+                f"The shares of failures must be between 0 and 1, and at most 1 in total, not {total:g}."
             )
         if self.latency is not None and not 0 <= self.latency < math.inf:
-            raise ConfigurationError(f"A latency is in seconds and not negative: {self.latency}.")
+            raise ConfigurationError(f"latency must be 0 or more seconds, not {self.latency}.")
 
     def over(self, general: Behaviour) -> Behaviour:
-        """Return this behaviour, completed by what is said more generally."""
+        """Return this behaviour, with unset attributes from a more general one."""
         return Behaviour(
             latency=general.latency if self.latency is None else self.latency,
             failures=self.failures or general.failures,
@@ -78,11 +80,18 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetFigures:
-    """What one target got. `requests` came to it, of which it answered some; `sends` counts retries too.
+    """The figures of one target.
 
-    `share` is that of all requests. `median` and `slow` (the 95th percentile) are the seconds that a request
-    spent at this target, its retries and their waits included; None where none came. `breaker_open` is the
-    share of all requests that were made while its breaker was open; None for a target without one.
+    Attributes:
+        path: Option path.
+        title: Name of the target for display.
+        requests: Number of requests that reached it.
+        answered: Number of these that it answered.
+        sends: Number of attempts, retries included.
+        share: Share of all requests that reached it, 0 to 1.
+        median: Median of the seconds that a request spent here, retries and their delays included; None without any.
+        slow: 95th percentile of the same.
+        breaker_open: Share of all requests that were made while its circuit breaker was open; None without one.
     """
 
     path: str
@@ -97,13 +106,13 @@ class TargetFigures:
 
     @property
     def success_rate(self) -> float | None:
-        """The share of the requests sent here that were answered here."""
+        """Share of the requests that reached it and were answered by it; None without any."""
         return self.answered / self.requests if self.requests else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """What came of it. `median` and `slow` (the 95th percentile) are seconds that a caller waited."""
+    """The result of a simulation. `median` and `slow` (95th percentile) are seconds until the caller had an answer."""
 
     config: Config
     requests: int
@@ -113,7 +122,7 @@ class Simulation:
     slow: float | None
     targets: tuple[TargetFigures, ...]
     shares: Mapping[str, float]
-    """What share of the requests came through each node, by option path."""
+    """Share of the requests that passed each node, by option path."""
 
     @property
     def success_rate(self) -> float:
@@ -121,7 +130,7 @@ class Simulation:
 
     @property
     def summary(self) -> str:
-        """The whole in one line."""
+        """The result in one line."""
         return (
             f"{self.requests:,} requests simulated: {_percent(self.success_rate)} answered, "
             f"{self.sends / self.requests:.2f} sends each, "
@@ -129,12 +138,12 @@ class Simulation:
         )
 
     def rows(self) -> Iterator[tuple[str, ...]]:
-        """Give a line of text for each target, under `HEADINGS`."""
+        """Yield one row per target; the columns are `HEADINGS`."""
         for target in self.targets:
             yield target.path, target.title, *_figures(target)
 
     def to_svg(self) -> str:
-        """Draw the tree with what each target got. No key is in it."""
+        """Return the tree with the figures of each target as an SVG image, without keys."""
         flows = {path: Flow(share) for path, share in self.shares.items()}
         for target in self.targets:
             answered = target.answered / self.requests
@@ -172,82 +181,93 @@ def simulate(
     rate: float = 10.0,
     seed: int = 0,
 ) -> Simulation:
-    """Route made-up chat requests by a config and count what comes of them; nothing is sent.
+    """Route simulated chat requests by a config and return the figures; nothing is sent.
 
-    `targets` says how targets behave, by option path or name; the name of a strategy stands for all below
-    it, and what is not named answers everything in about a second. `traffic` says what conditions find in a
-    request, as a value for all or with the share of each: `{"metadata.tier": {"paid": 0.2}}`. `rate` is in
-    requests a second, which matters to breakers. Caches are left out: no two requests are the same.
+    Caches are ignored: no two requests are the same.
 
-    >>> route = {"strategy": {"mode": "fallback"}, "targets": [{"name": "a"}, {"name": "b"}]}
-    >>> played = simulate(route, targets={"a": Behaviour(failures={429: 1.0})})
-    >>> [target.success_rate for target in played.targets]
-    [0.0, 1.0]
+    Args:
+        config: Portkey config.
+        requests: Number of requests.
+        targets: Behaviour by option path or name; the name of a strategy applies to all targets below it. Others
+            answer every request in about a second.
+        traffic: Values that conditions find in a request: one for all requests, or the share of each, as in
+            `{"metadata.tier": {"paid": 0.2}}`.
+        rate: Requests per second, on which circuit breakers depend.
+        seed: Seed of the random numbers.
+
+    Examples:
+        >>> route = {"strategy": {"mode": "fallback"}, "targets": [{"name": "a"}, {"name": "b"}]}
+        >>> result = simulate(route, targets={"a": Behaviour(failures={429: 1.0})})
+        >>> [target.success_rate for target in result.targets]
+        [0.0, 1.0]
 
     Raises:
-        ConfigurationError: the config is at fault or only a slug; a target or a field is not known.
+        ConfigurationError: the config is invalid or only a slug, or a target or field is unknown.
     """
     if requests < 1 or not rate > 0:
-        raise ConfigurationError("A simulation needs at least one request, and a rate above 0.")
+        raise ConfigurationError("requests must be at least 1, and rate above 0.")
     config = Config.parse(config)
     root = _root(config)
-    world = _World(root, _by_path(config, targets or {}), traffic or {}, random.Random(seed))  # noqa: S311  repeatable, not secret
-    told = world.play(requests, rate)
-    return _counted(config, told)
+    rng = random.Random(seed)  # noqa: S311  reproducible, not secret
+    simulator = _Simulator(root, _behaviours(config, targets or {}), traffic or {}, rng)
+    return _figures_of(config, simulator.run(requests, rate))
 
 
-# --- playing ---------------------------------------------------------------------------------------
+# --- simulating ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class _Sent:
+class _Attempt:
     path: str
     at: float
     outcome: Outcome
 
 
 @dataclass(slots=True)
-class _Told:
-    """One request: when it came, which breakers were open, every send, and how it ended.
+class _Request:
+    """One request: when it started, which breakers were open, its attempts and its final outcome.
 
-    No outcome means that no target could take it.
+    Without an outcome, no target could serve it.
     """
 
-    came: float
+    started: float
     open: frozenset[str] = frozenset()
-    sent: list[_Sent] = field(default_factory=list)
+    attempts: list[_Attempt] = field(default_factory=list)
     outcome: Outcome | None = None
 
 
-class _World:
+class _Simulator:
     def __init__(
         self,
         root: Node,
         behaviours: Mapping[str, Behaviour],
         traffic: Mapping[str, Value | Mapping[Value, float]],
-        dice: random.Random,
+        rng: random.Random,
     ) -> None:
-        self._root, self._behaviours, self._dice = root, behaviours, dice
+        self._root, self._behaviours, self._rng = root, behaviours, rng
         self._traffic = {_field(name): value for name, value in traffic.items()}
         self._now = 0.0
         self._breakers = MemoryState(clock=lambda: self._now)
 
-    def play(self, requests: int, rate: float) -> list[_Told]:
-        """Let all requests run side by side: whichever is next in time goes on."""
-        told = [_Told(number / rate) for number in range(requests)]
-        waiting = [(each.came, number, self._follow(each)) for number, each in enumerate(told)]
+    def run(self, count: int, rate: float) -> list[_Request]:
+        """Run all requests concurrently, always continuing the one with the earliest next event."""
+        requests = [_Request(number / rate) for number in range(count)]
+        waiting = [
+            (request.started, number, self._follow(request))
+            for number, request in enumerate(requests)
+        ]
         while waiting:
-            self._now, number, request = heapq.heappop(waiting)
-            at = next(request, None)
+            self._now, number, events = heapq.heappop(waiting)
+            at = next(events, None)
             if at is not None:
-                heapq.heappush(waiting, (at, number, request))
-        return told
+                heapq.heappush(waiting, (at, number, events))
+        return requests
 
-    def _follow(self, told: _Told) -> Generator[float]:
-        """Follow the plan of one request; yields when it wants to go on."""
+    def _follow(self, request: _Request) -> Generator[float]:
+        """Follow the plan of one request; yields the time of its next event."""
         try:
-            told.open = self._breakers.open_targets([leaf.path for leaf in _leaves(self._root)])
-            running = plan(self._root, self._facts(), Health(told.open), self._dice)
+            request.open = self._breakers.open_targets([leaf.path for leaf in _leaves(self._root)])
+            running = plan(self._root, self._facts(), Health(request.open), self._rng)
             attempt = next(running)
             while True:
                 if attempt.not_before > self._now:
@@ -257,71 +277,73 @@ class _World:
                 yield outcome.at
                 if attempt.target.breaker is not None:
                     self._breakers.record(attempt.path, attempt.target.breaker, outcome)
-                told.sent.append(_Sent(attempt.path, started, outcome))
+                request.attempts.append(_Attempt(attempt.path, started, outcome))
                 attempt = running.send(outcome)
         except StopIteration as end:
-            told.outcome = end.value
+            request.outcome = end.value
         except InvalidRequestError:
-            told.outcome = None
+            request.outcome = None
 
     def _send(self, attempt: Attempt) -> Outcome:
         target, now = attempt.target, self._now
+        if attempt.skipped is not None:
+            return Skipped(now, attempt.skipped)
         breaker = None if attempt.forced else target.breaker
         if breaker is not None and not self._breakers.admit(attempt.path, breaker, now):
             return Skipped(now, "its circuit breaker is open")
         behaviour = self._behaviours.get(attempt.path, Behaviour())
-        latency = _LATENCY if behaviour.latency is None else behaviour.latency
-        took = latency * math.exp(_SPREAD * self._dice.gauss())
-        mishap = _drawn(behaviour.failures, self._dice.random())
-        limit = target.request_timeout or _PATIENCE
-        if mishap == "timeout" or took > limit:
-            return _unanswered(now + limit, by_target=target.request_timeout is not None)
-        return _outcome(mishap, now, now + took, behaviour.retry_after)
+        latency = _DEFAULT_LATENCY if behaviour.latency is None else behaviour.latency
+        took = latency * math.exp(_SPREAD * self._rng.gauss())
+        failure = _draw(behaviour.failures, self._rng.random())
+        limit = target.request_timeout or _TIMEOUT
+        if failure == "timeout" or took > limit:
+            return _timed_out(now + limit, by_config=target.request_timeout is not None)
+        return _outcome(failure, now, now + took, behaviour.retry_after)
 
     def _facts(self) -> RequestFacts:
         found: dict[str, dict[str, Any]] = {"metadata": {}, "params": {}}
         for (subject, name), value in self._traffic.items():
-            drawn = _drawn(value, self._dice.random()) if isinstance(value, Mapping) else value
+            drawn = _draw(value, self._rng.random()) if isinstance(value, Mapping) else value
             if drawn is not None:
                 found[subject][name] = drawn
         return RequestFacts("chat", params=found["params"], metadata=found["metadata"])
 
 
-def _unanswered(at: float, *, by_target: bool) -> Failed:
-    """Only a limit that the config sets is a 408 to its rules; the caller's own is a lost connection."""
-    if by_target:
+def _timed_out(at: float, *, by_config: bool) -> Failed:
+    """Only the config's own `request_timeout` is a 408; the caller's `timeout` is a transport failure."""
+    if by_config:
         return Failed(at, "timeout", _TIMED_OUT)
     return Failed(at, "transport", _TRANSPORT_FAILURE)
 
 
-def _outcome(mishap: Mishap | None, now: float, at: float, retry_after: float | None) -> Outcome:
-    match mishap:
+def _outcome(failure: Failure | None, now: float, at: float, retry_after: float | None) -> Outcome:
+    match failure:
         case None:
             return Answered(at)
         case "refused":
             return Failed(now, "connect", _TRANSPORT_FAILURE)
         case int():
-            return Failed(at, "status", mishap, retry_after)
+            return Failed(at, "status", failure, retry_after)
         case _:
             return Failed(at, "transport", _TRANSPORT_FAILURE)
 
 
-def _drawn(shares: Mapping[Any, float], roll: float) -> Any:
-    """Return the key on whose share of 1 the roll falls; None beyond all of them."""
+def _draw(shares: Mapping[Any, float], number: float) -> Any:
+    """Return the key whose share of the interval 0 to 1 contains the number; None beyond all shares."""
     for key, share in shares.items():
-        if roll < share:
+        if number < share:
             return key
-        roll -= share
+        number -= share
     return None
 
 
-# --- what was asked for ------------------------------------------------------------------------------
+# --- arguments -------------------------------------------------------------------------------------
 
 
 def _root(config: Config) -> Node:
     if config.root is None:
         raise ConfigurationError(
-            f"The config {config.slug!r} is kept by Portkey, so its route cannot be seen from here. Copy "
+            f"The config {config.slug!r} is stored at Portkey, so its route is not known here. Copy "
             "its JSON from Portkey's app into a file."
         )
     return config.root
@@ -338,20 +360,19 @@ def _nodes(node: Node) -> Iterator[Node]:
             yield from _nodes(child)
 
 
-def _by_path(config: Config, behaviours: Mapping[str, Behaviour]) -> dict[str, Behaviour]:
-    """Give every target its behaviour; what names it more closely wins."""
+def _behaviours(config: Config, behaviours: Mapping[str, Behaviour]) -> dict[str, Behaviour]:
+    """Return the behaviour of every target by option path; that of a lower node takes precedence."""
     nodes = list(_nodes(_root(config)))
     known = {name for node in nodes for name in (node.path, node.name) if name}
-    for asked in behaviours:
-        if asked not in known:
-            near = nearest(asked, known)
-            hint = f"; did you mean {near!r}?" if near else f". It has {', '.join(sorted(known))}."
-            raise ConfigurationError(f"The config has no target {asked!r}{hint}")
+    for name in behaviours:
+        if name not in known:
+            hint = did_you_mean(name, known, otherwise=f"it has {', '.join(sorted(known))}.")
+            raise ConfigurationError(f"The config has no target {name!r}; {hint}")
     found: dict[str, Behaviour] = {}
-    for node in nodes:  # a strategy comes before what is below it
-        for said in filter(None, map(behaviours.get, (node.name or "", node.path))):
+    for node in nodes:  # a strategy comes before the targets below it
+        for behaviour in filter(None, map(behaviours.get, (node.name or "", node.path))):
             for leaf in _leaves(node):
-                found[leaf.path] = said.over(found.get(leaf.path, Behaviour()))
+                found[leaf.path] = behaviour.over(found.get(leaf.path, Behaviour()))
     return found
 
 
@@ -359,7 +380,7 @@ def _field(name: str) -> tuple[str, str]:
     subject, _, key = name.partition(".")
     if subject not in ("metadata", "params") or not key:
         raise ConfigurationError(
-            f"Conditions look at 'metadata.<key>' and 'params.<key>', not at {name!r}."
+            f"Conditions test 'metadata.<key>' and 'params.<key>', not {name!r}."
         )
     return subject, key
 
@@ -367,64 +388,66 @@ def _field(name: str) -> tuple[str, str]:
 # --- counting ----------------------------------------------------------------------------------------
 
 
-def _counted(config: Config, told: Sequence[_Told]) -> Simulation:
-    answered = [each for each in told if isinstance(each.outcome, Answered)]
-    waits = sorted(each.sent[-1].outcome.at - each.came for each in told if each.sent)
+def _figures_of(config: Config, requests: Sequence[_Request]) -> Simulation:
+    durations = sorted(
+        request.attempts[-1].outcome.at - request.started
+        for request in requests
+        if request.attempts
+    )
     reached: defaultdict[str, set[int]] = defaultdict(set)
-    by_target: defaultdict[str, dict[int, list[_Sent]]] = defaultdict(dict)
-    for number, each in enumerate(told):
-        for sent in each.sent:
-            by_target[sent.path].setdefault(number, []).append(sent)
-            if not isinstance(sent.outcome, Skipped):
-                for path in _ancestors(sent.path):
-                    reached[path].add(number)
+    by_target: defaultdict[str, dict[int, list[_Attempt]]] = defaultdict(dict)
+    for number, request in enumerate(requests):
+        for attempt in filter(_was_sent, request.attempts):
+            by_target[attempt.path].setdefault(number, []).append(attempt)
+            for path in _ancestors(attempt.path):
+                reached[path].add(number)
     return Simulation(
         config=config,
-        requests=len(told),
-        answered=len(answered),
-        sends=sum(_was_sent(sent) for each in told for sent in each.sent),
-        median=_quantile(waits, 0.5),
-        slow=_quantile(waits, 0.95),
+        requests=len(requests),
+        answered=sum(isinstance(request.outcome, Answered) for request in requests),
+        sends=sum(_was_sent(attempt) for request in requests for attempt in request.attempts),
+        median=_quantile(durations, 0.5),
+        slow=_quantile(durations, 0.95),
         targets=tuple(
-            _of_target(leaf, by_target[leaf.path].values(), told) for leaf in config.targets()
+            _target_figures(leaf, list(by_target[leaf.path].values()), requests)
+            for leaf in config.targets()
         ),
-        shares={path: len(numbers) / len(told) for path, numbers in reached.items()},
+        shares={path: len(numbers) / len(requests) for path, numbers in reached.items()},
     )
 
 
-def _of_target(
-    leaf: Target, visits: Iterable[Sequence[_Sent]], told: Sequence[_Told]
+def _target_figures(
+    leaf: Target, visits: Sequence[Sequence[_Attempt]], requests: Sequence[_Request]
 ) -> TargetFigures:
-    sent = ([each for each in visit if _was_sent(each)] for visit in visits)
-    asked = [visit for visit in sent if visit]
-    while_open = sum(leaf.path in each.open for each in told)
-    waits = sorted(visit[-1].outcome.at - visit[0].at for visit in asked)
+    """Return the figures of a target; `visits` are the attempts of each request that reached it."""
+    while_open = sum(leaf.path in request.open for request in requests)
+    durations = sorted(visit[-1].outcome.at - visit[0].at for visit in visits)
     return TargetFigures(
         path=leaf.path,
         title=title(leaf),
-        requests=len(asked),
-        answered=sum(isinstance(visit[-1].outcome, Answered) for visit in asked),
-        sends=sum(map(len, asked)),
-        share=len(asked) / len(told),
-        median=_quantile(waits, 0.5),
-        slow=_quantile(waits, 0.95),
-        breaker_open=None if leaf.breaker is None else while_open / len(told),
+        requests=len(visits),
+        answered=sum(isinstance(visit[-1].outcome, Answered) for visit in visits),
+        sends=sum(map(len, visits)),
+        share=len(visits) / len(requests),
+        median=_quantile(durations, 0.5),
+        slow=_quantile(durations, 0.95),
+        breaker_open=None if leaf.breaker is None else while_open / len(requests),
     )
 
 
-def _was_sent(sent: _Sent) -> bool:
-    return not isinstance(sent.outcome, Skipped)
+def _was_sent(attempt: _Attempt) -> bool:
+    return not isinstance(attempt.outcome, Skipped)
 
 
 def _ancestors(path: str) -> Iterator[str]:
-    """Give the option path and those of all strategies above it."""
+    """Yield the option path and those of all strategies above it."""
     parts = path.split(".targets[")
     for end in range(1, len(parts) + 1):
         yield ".targets[".join(parts[:end])
 
 
-def _quantile(ordered: Sequence[float], part: float) -> float | None:
-    return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else None
+def _quantile(ordered: Sequence[float], share: float) -> float | None:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
 
 
 def _figures(target: TargetFigures) -> tuple[str, ...]:

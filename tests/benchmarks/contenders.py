@@ -1,26 +1,49 @@
-"""Who is measured: ours and their peers, each made for a base URL as its users make it."""
+"""Who is measured: ours, their peers and the frameworks' floors, each made for a base URL as its users make it."""
 
 from __future__ import annotations
 
+import os
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Literal
+
+__all__ = [
+    "CHAT_LITELLM",
+    "CHAT_MISTRAL_AI",
+    "CHAT_OPENAI",
+    "CHAT_PORTKEY_MISTRAL",
+    "CLIENT",
+    "CORE",
+    "EMBEDDINGS",
+    "HTTPX",
+    "LANGCHAIN",
+    "LANGCHAIN_FLOOR",
+    "LLAMAINDEX",
+    "LLAMAINDEX_FLOOR",
+    "MISTRAL_AI",
+    "MISTRAL_AI_EMBEDDINGS",
+    "MODEL",
+    "PACKED_EMBEDDINGS",
+    "PORTKEY_MISTRAL",
+    "Contender",
+]
 
 MODEL = "mistral-small-latest"
 
 
 @dataclass(frozen=True)
 class Contender:
-    """`make(url)` gives the object to measure; `module` must be installed for that."""
+    """`make(url)` gives the object to measure; `module` must be installed for that.
+
+    A floor is a model of the framework that makes its answers up: what the framework itself costs.
+    """
 
     name: str
     module: str
     make: Callable[[str], Any]
-
-    @property
-    def ours(self) -> bool:
-        return "portkey_mistral" in self.module
+    kind: Literal["ours", "peer", "floor"] = "peer"
 
     @property
     def installed(self) -> bool:
@@ -28,10 +51,6 @@ class Contender:
             return find_spec(self.module) is not None
         except ModuleNotFoundError:  # the package that it would be in is not there
             return False
-
-    @property
-    def statement(self) -> str:
-        return f"from {self.module} import {self.name}"
 
 
 def client(url: str) -> Any:
@@ -70,22 +89,56 @@ def httpx_client(url: str) -> Any:
     return httpx.Client(base_url=url, headers={"authorization": "Bearer k"})
 
 
+def mistral_sdk(url: str) -> Any:
+    from mistralai.client import Mistral
+
+    return Mistral(api_key="k", server_url=url.removesuffix("/v1"))
+
+
+def openai_sdk(url: str) -> Any:
+    from openai import OpenAI
+
+    return OpenAI(api_key="k", base_url=url)
+
+
 def chat_mistral_ai(url: str) -> Any:
     from langchain_mistralai import ChatMistralAI
 
-    return ChatMistralAI(api_key="k", base_url=url, model=MODEL)
+    model = ChatMistralAI(api_key="k", base_url=url, model=MODEL)
+    if authorities := os.environ.get("SSL_CERT_FILE"):  # it trusts certifi's alone
+        import httpx
+
+        trusting = ssl.create_default_context(cafile=authorities)
+        model.client = httpx.Client(base_url=url, headers=model.client.headers, verify=trusting)
+    return model
 
 
 def chat_openai(url: str) -> Any:
+    """As Portkey's documentation makes it: OpenAI's client with Portkey's headers."""
     from langchain_openai import ChatOpenAI
 
-    return ChatOpenAI(api_key="k", base_url=url, model=MODEL)
+    headers = {"x-portkey-api-key": "k", "x-portkey-provider": "mistral-ai"}
+    return ChatOpenAI(api_key="k", base_url=url, model=MODEL, default_headers=headers)
+
+
+def chat_litellm(url: str) -> Any:
+    from langchain_litellm import ChatLiteLLM
+
+    return ChatLiteLLM(model=f"mistral/{MODEL}", api_key="k", api_base=url)
 
 
 def mistral_ai(url: str) -> Any:
     from llama_index.llms.mistralai import MistralAI
 
     return MistralAI(api_key="k", endpoint=url.removesuffix("/v1"), model=MODEL)
+
+
+def openai_like(url: str) -> Any:
+    from llama_index.llms.openai_like import OpenAILike
+
+    return OpenAILike(
+        api_key="k", api_base=url, model=MODEL, is_chat_model=True, is_function_calling_model=True
+    )
 
 
 def mistral_ai_embeddings(url: str) -> Any:
@@ -98,19 +151,41 @@ def mistral_ai_embeddings(url: str) -> Any:
     return MistralAIEmbeddings(api_key="k", endpoint=url + "/", tokenizer=words)
 
 
-CLIENT = Contender("Client", "portkey_mistral", client)
+def langchain_floor(url: str) -> Any:
+    from floors import langchain_floor
+
+    return langchain_floor(url)
+
+
+def llamaindex_floor(url: str) -> Any:
+    from floors import llamaindex_floor
+
+    return llamaindex_floor(url)
+
+
+CLIENT = Contender("Client", "portkey_mistral", client, "ours")
 CHAT_PORTKEY_MISTRAL = Contender(
-    "ChatPortkeyMistral", "langchain_portkey_mistral", chat_portkey_mistral
+    "ChatPortkeyMistral", "langchain_portkey_mistral", chat_portkey_mistral, "ours"
 )
-PORTKEY_MISTRAL = Contender("PortkeyMistral", "llamaindex_portkey_mistral", portkey_mistral)
-EMBEDDINGS = Contender("PortkeyMistralEmbeddings", "langchain_portkey_mistral", embeddings)
+PORTKEY_MISTRAL = Contender("PortkeyMistral", "llamaindex_portkey_mistral", portkey_mistral, "ours")
+EMBEDDINGS = Contender("PortkeyMistralEmbeddings", "langchain_portkey_mistral", embeddings, "ours")
 PACKED_EMBEDDINGS = Contender(
-    "PortkeyMistralEmbeddings, base64", "langchain_portkey_mistral", packed_embeddings
+    "PortkeyMistralEmbeddings, base64", "langchain_portkey_mistral", packed_embeddings, "ours"
 )
 HTTPX = Contender("httpx", "httpx", httpx_client)
+MISTRAL_SDK = Contender("mistralai", "mistralai", mistral_sdk)
+OPENAI_SDK = Contender("openai", "openai", openai_sdk)
 CHAT_MISTRAL_AI = Contender("ChatMistralAI", "langchain_mistralai", chat_mistral_ai)
 CHAT_OPENAI = Contender("ChatOpenAI", "langchain_openai", chat_openai)
+CHAT_LITELLM = Contender("ChatLiteLLM", "langchain_litellm", chat_litellm)
 MISTRAL_AI = Contender("MistralAI", "llama_index.llms.mistralai", mistral_ai)
+OPENAI_LIKE = Contender("OpenAILike", "llama_index.llms.openai_like", openai_like)
 MISTRAL_AI_EMBEDDINGS = Contender(
     "MistralAIEmbeddings", "langchain_mistralai", mistral_ai_embeddings
 )
+LANGCHAIN_FLOOR = Contender("LangChain alone", "langchain_core", langchain_floor, "floor")
+LLAMAINDEX_FLOOR = Contender("LlamaIndex alone", "llama_index.core", llamaindex_floor, "floor")
+
+LANGCHAIN = (CHAT_PORTKEY_MISTRAL, CHAT_MISTRAL_AI, CHAT_OPENAI, CHAT_LITELLM, LANGCHAIN_FLOOR)
+LLAMAINDEX = (PORTKEY_MISTRAL, MISTRAL_AI, OPENAI_LIKE, LLAMAINDEX_FLOOR)
+CORE = (CLIENT, HTTPX, MISTRAL_SDK, OPENAI_SDK)

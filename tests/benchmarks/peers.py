@@ -12,82 +12,48 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from contenders import (
     CHAT_MISTRAL_AI,
     CHAT_OPENAI,
     CHAT_PORTKEY_MISTRAL,
+    LANGCHAIN_FLOOR,
+    LLAMAINDEX_FLOOR,
     MISTRAL_AI,
     PORTKEY_MISTRAL,
     Contender,
 )
-from measuring import settled
-from workloads import Target, Workload, workloads
+from measuring import environment, settled
+from workloads import Workload
 
-__all__ = ["Comparison", "Ratio", "compare", "compare_all", "compare_imports", "ratio_of", "timed"]
+__all__ = ["FRESH", "HOP", "Comparison", "compare", "compare_fresh", "compare_hop", "timed"]
 
+HOP = "The hop to a gateway"
 CLOCKS = {"CPU": time.process_time, "wall": time.perf_counter}
-IMPORTS = (
-    (
-        "Import over LangChain's own",
-        "from langchain_core.language_models.chat_models import BaseChatModel",
-        (CHAT_PORTKEY_MISTRAL, CHAT_MISTRAL_AI, CHAT_OPENAI),
-    ),
-    (
-        "Import over LlamaIndex's own",
-        "from llama_index.core.llms import CustomLLM",
-        (PORTKEY_MISTRAL, MISTRAL_AI),
-    ),
-)
-MOST_FOR_IMPORT = 300_000.0
-ADDED = """
-import time
-{framework}
-started = time.process_time()
-{statement}
-print(time.process_time() - started)
-"""
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """What `ours` costs in units of `peer`, and what it may cost.
-
-    `peer` is that of the target, or the cheapest one where the target is a time; then `most` is too.
-    """
-
-    ours: str
-    peer: str | None
-    ratio: float | None
-    most: float
-    absolute: bool
-    met: bool | None
 
 
 @dataclass(frozen=True)
 class Comparison:
+    """Microseconds a unit, by contender. `ours` and `floors` name those that are no peers; `taken` says how."""
+
     name: str
     unit: str
     clock: str
+    taken: str
     microseconds: dict[str, float]
-    ratios: list[Ratio]
-
-
-def compare_all(url: Callable[..., str], *, quick: bool = False) -> Iterator[Comparison]:
-    for workload in workloads():
-        yield compare(workload, url, rounds=2 if quick else workload.rounds)
-    for name, framework, contenders in IMPORTS:
-        yield compare_imports(name, framework, contenders, rounds=1 if quick else 5)
+    ours: list[str]
+    floors: list[str]
 
 
 def compare(workload: Workload, url: Callable[..., str], *, rounds: int) -> Comparison:
     """Medians over rounds, in each of which everybody has a turn."""
     taken: dict[str, list[float]] = defaultdict(list)
-    with asyncio.Runner() as runner, ExitStack() as closing:
+    with environment(workload.environment), asyncio.Runner() as runner, ExitStack() as closing:
         subjects = {
             who.name: workload.subject(who, url(**workload.server))
             for who in workload.contenders
@@ -105,13 +71,16 @@ def compare(workload: Workload, url: Callable[..., str], *, rounds: int) -> Comp
                 for name, subject in subjects.items():
                     done, seconds = timed(workload, subject, runner)
                     taken[name].append(seconds / done * 1e6)
-    return _comparison(workload.name, workload.unit, workload.clock, taken, workload.targets)
+    return _comparison(
+        workload.name, workload.unit, workload.clock, workload.taken, taken, workload.contenders
+    )
 
 
 def timed(workload: Workload, subject: Any, runner: asyncio.Runner) -> tuple[int, float]:
     """Do a round of work; return its units and the seconds that they took, without those of a loop's start."""
     clock = CLOCKS[workload.clock]
-    if inspect.iscoroutinefunction(workload.run):
+    run = getattr(workload.run, "func", workload.run)
+    if inspect.iscoroutinefunction(run):
         return runner.run(_timed_on_loop(workload.run, subject, workload.repeated, clock))
     started = clock()
     done = sum(workload.run(subject) for _ in range(workload.repeated))
@@ -126,42 +95,88 @@ async def _timed_on_loop(
     return done, clock() - started
 
 
-def compare_imports(
-    name: str, framework: str, contenders: Sequence[Contender], *, rounds: int
+# --- a fresh process ------------------------------------------------------------------------------
+
+FRESH = (
+    (
+        "Fresh process to first answer, LangChain",
+        "invoke('hi')",
+        (CHAT_PORTKEY_MISTRAL, CHAT_MISTRAL_AI, CHAT_OPENAI, LANGCHAIN_FLOOR),
+    ),
+    (
+        "Fresh process to first answer, LlamaIndex",
+        "complete('hi')",
+        (PORTKEY_MISTRAL, MISTRAL_AI, LLAMAINDEX_FLOOR),
+    ),
+)
+_SCRIPT = """
+import sys, time
+sys.path.insert(0, {folder!r})
+import contenders
+contenders.{maker}({url!r}).{call}
+print(time.process_time())
+"""
+
+
+def compare_fresh(
+    name: str, call: str, contenders: Sequence[Contender], url: Callable[..., str], *, rounds: int
 ) -> Comparison:
-    """What each adds to a process that has imported what every chat model of the framework needs."""
+    """The cost of a new process from its start to its first answer.
+
+    The first round writes .pyc files, and does not count unless it is the only one.
+    """
     there = [who for who in contenders if who.installed]
     taken: dict[str, list[float]] = defaultdict(list)
-    for _ in range(rounds + 1):
+    for _ in range(rounds):
         for who in there:
-            code = ADDED.format(framework=framework, statement=who.statement)
+            code = _SCRIPT.format(
+                folder=str(Path(__file__).parent), maker=who.make.__name__, url=url(), call=call
+            )
             printed = subprocess.check_output([sys.executable, "-W", "ignore", "-c", code])
-            taken[who.name].append(float(printed) * 1e6)
-    warm = {who: times[1:] for who, times in taken.items()}  # the first run wrote the .pyc files
-    targets = [Target(who, MOST_FOR_IMPORT) for who in there if who.ours]
-    return _comparison(name, "import", "CPU", warm, targets)
+            taken[who.name].append(float(printed.split()[-1]) * 1e6)
+    warm = {who: times[1:] or times for who, times in taken.items()}
+    how = "interpreter, imports, object and call"
+    return _comparison(name, "process", "CPU", how, warm, there)
+
+
+# --- the hop to a gateway -------------------------------------------------------------------------
+
+
+def compare_hop(url: Callable[..., str], gateway: str, *, rounds: int) -> Comparison:
+    """The elapsed time of a call that is routed in this process, and through the open-source gateway."""
+    from portkey_mistral import ChatRequest, Client, Message
+
+    config = {"provider": "mistral-ai", "api_key": "k", "custom_host": url()}
+    clients = {
+        "Client, direct": Client(portkey_config=config),
+        "Client, through a gateway": Client(portkey_config=config, gateway_url=gateway),
+    }
+    request = ChatRequest(model="mistral-small-latest", messages=[Message.user("hi")])
+    taken: dict[str, list[float]] = defaultdict(list)
+    for number in range(rounds + 3):
+        for name, client in clients.items():
+            started = time.perf_counter()
+            assert client.chat(request).text
+            if number >= 3:  # connections are open, and the gateway's code is compiled
+                taken[name].append((time.perf_counter() - started) * 1e6)
+    costs = {who: statistics.median(times) for who, times in taken.items()}
+    return Comparison(
+        HOP, "call", "wall", "the gateway on this machine, no latency", costs,
+        ["Client, direct"], [],
+    )  # fmt: skip
 
 
 def _comparison(
     name: str,
     unit: str,
     clock: str,
+    how: str,
     taken: Mapping[str, Sequence[float]],
-    targets: Sequence[Target],
+    contenders: Sequence[Contender],
 ) -> Comparison:
     costs = {who: statistics.median(times) for who, times in taken.items()}
-    ours = {target.ours.name for target in targets}
-    ratios = [ratio_of(target, costs, set(costs) - ours) for target in targets]
-    return Comparison(name, unit, clock, costs, ratios)
-
-
-def ratio_of(target: Target, costs: Mapping[str, float], peers: set[str]) -> Ratio:
-    cost = costs[target.ours.name]
-    if target.peer is not None:
-        peer = target.peer.name if target.peer.name in costs else None
-    else:
-        peer = min(peers, key=costs.__getitem__, default=None)
-    ratio = cost / costs[peer] if peer is not None else None
-    judged = cost if target.peer is None else ratio
-    met = None if judged is None else judged <= target.most
-    return Ratio(target.ours.name, peer, ratio, target.most, target.peer is None, met)
+    ours, floors = (
+        [who.name for who in contenders if who.kind == kind and who.name in costs]
+        for kind in ("ours", "floor")
+    )
+    return Comparison(name, unit, clock, how, costs, ours, floors)

@@ -1,4 +1,4 @@
-"""Tells the results in words: on the terminal, and as the table of the README."""
+"""Writes the results in words: on the terminal, and as the tables of the README."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["comparison_lines", "goal", "growth_lines", "share", "table", "told", "within"]
+__all__ = [
+    "amount",
+    "comparison_lines",
+    "duration",
+    "growth_lines",
+    "peers_of",
+    "ratio",
+    "table",
+    "within",
+]
 
 Comparison = Mapping[str, Any]
 BEGIN = "<!-- Written by `make bench`, from docs/benchmarks/results.json. -->"
 END = "<!-- The end of what `make bench` writes. -->"
-JOB = 100_000
 
 
-def told(microseconds: float) -> str:
+def duration(microseconds: float) -> str:
     """In the unit that fits: 3.4 µs, 12 ms, 1.2 s."""
     for unit, size in (("s", 1e6), ("ms", 1e3)):
         if microseconds >= size:
@@ -26,63 +34,67 @@ def _short(number: float) -> str:
     return f"{number:.0f}" if number >= 99.5 else f"{number:.2g}"
 
 
-def cost(comparison: Comparison, who: str) -> str:
-    """What one unit costs; of texts, also what a large job would take."""
-    each = comparison["microseconds"][who]
-    whole = f", {told(each * JOB)} for {JOB:,}" if comparison["unit"] == "text" else ""
-    return told(each) + whole
+def peers_of(comparison: Comparison) -> list[str]:
+    """The contenders that are not ours, floors last."""
+    others = [who for who in comparison["microseconds"] if who not in comparison["ours"]]
+    return sorted(others, key=lambda who: who in comparison["floors"])
 
 
-def goal(ratio: Mapping[str, Any]) -> str:
-    most = told(ratio["most"]) if ratio["absolute"] else f"{ratio['most']:.2f}"
-    return f"≤ {most}, " + {True: "met", False: "not met", None: "no peer"}[ratio["met"]]
-
-
-def share(ratio: Mapping[str, Any]) -> str:
-    return "-" if ratio["ratio"] is None else f"{ratio['ratio']:.2f}"
-
-
-def measured(comparison: Comparison) -> str:
-    """The title of a comparison: what is done, and what is counted."""
-    return f"{comparison['name']}: {comparison['clock']} time for each {comparison['unit']}"
+def ratio(comparison: Comparison, ours: str, other: str) -> float:
+    """What ours costs where the other costs 1."""
+    costs: Mapping[str, float] = comparison["microseconds"]
+    return costs[ours] / costs[other]
 
 
 def comparison_lines(comparison: Comparison) -> Iterator[str]:
-    """What is printed of a comparison: everybody's cost, ours over theirs, and the goals."""
-    yield measured(comparison)
-    for who in comparison["microseconds"]:
-        yield f"  {who:32} {cost(comparison, who)}"
-    for ratio in comparison["ratios"]:
-        over = f" / {ratio['peer']}" if ratio["peer"] else ""
-        yield f"  {ratio['ours']}{over}: {share(ratio)} (goal: {goal(ratio)})"
+    """What is printed of a comparison: everybody's cost, and ours over each."""
+    name, clock, unit = (comparison[key] for key in ("name", "clock", "unit"))
+    yield f"{name}: {clock} time for each {unit} ({comparison['taken']})"
+    for who, cost in comparison["microseconds"].items():
+        over = [f"{ratio(comparison, ours, who):.2f}" for ours in comparison["ours"] if ours != who]
+        shown = f"   ours / it: {', '.join(over)}" if who not in comparison["ours"] else ""
+        yield f"  {who:32} {duration(cost):>8}{shown}"
 
 
 def growth_lines(line: Mapping[str, Any]) -> Iterator[str]:
-    yield f"{line['name']}: CPU time for each {line['unit']}"
-    for way, costs in line["microseconds"].items():
-        yield f"  {way:12} " + "   ".join(f"{int(n):,}: {told(us)}" for n, us in costs.items())
+    yield f"{line['name']}: {line['measure']} for each {line['unit']}"
+    for way, costs in line["values"].items():
+        shown = "   ".join(f"{int(n):,}: {amount(line, value)}" for n, value in costs.items())
+        yield f"  {way:12} {shown}"
     yield f"  {line['verdict']}"
 
 
+def amount(line: Mapping[str, Any], value: float) -> str:
+    return duration(value) if line["measure"] == "CPU time" else f"{value:.0f} MB"
+
+
 def table(results: Mapping[str, Any]) -> str:
-    """The table of the README: a row for each goal."""
+    """The table of the README: a row for each of ours in each comparison."""
     rows = [
         (
             comparison["name"],
-            f"`{ratio['ours']}` {cost(comparison, ratio['ours'])}",
-            f"`{ratio['peer']}` {cost(comparison, ratio['peer'])}" if ratio["peer"] else "-",
-            share(ratio),
-            goal(ratio),
+            f"{_named(ours, comparison)}{duration(comparison['microseconds'][ours])}",
+            ", ".join(
+                f"{who} {duration(comparison['microseconds'][who])} (**{ratio(comparison, ours, who):.2f}**)"
+                for who in peers_of(comparison)
+            )
+            or "-",
+            comparison["taken"],
         )
         for comparison in results["peers"]
-        for ratio in comparison["ratios"]
+        for ours in comparison["ours"]
     ]
-    head = ("", "here", "the other", "ratio", "goal"), ("---",) * 5
+    head = ("", "here", "others (**here / other**)", "how it is taken"), ("---",) * 4
     lines = ("| " + " | ".join(row) + " |" for row in (*head, *rows))
     where = textwrap.wrap(
         f"Measured on {results['date']} with {results['machine']}:", 105, break_on_hyphens=False
     )
     return "\n".join((*where, "", *lines)).replace("|  |", "| |")
+
+
+def _named(ours: str, comparison: Comparison) -> str:
+    """The name of ours, where a comparison has several."""
+    return f"{ours} " if len(comparison["ours"]) > 1 else ""
 
 
 def within(readme: str, results: Mapping[str, Any]) -> str:

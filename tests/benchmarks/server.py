@@ -1,8 +1,11 @@
-"""A fake of the Mistral API that costs next to nothing, so that a benchmark measures the client.
+"""A fake Mistral API that costs next to nothing, so that a benchmark measures the client.
 
-Every answer is built once. What a request gets stands in its path: /lat=50,n=500/v1/chat/completions answers
-after 50 ms, streams in 500 events. With pace=2000 there are 2,000 us between events, without it they come in
-one piece. Prints its port and ends with its standard input. An argument is the core to run on.
+Every answer is built once. The path of a request determines its answer: /lat=50,n=500/v1/chat/completions answers after
+50 ms, streams in 500 events. With pace=2000 there are 2,000 us between events, without it they are sent at once. With
+steps=10 an agent gets a tool call for each of its calls but the tenth; with json=40000 a stream is a JSON object of
+this many bytes. Prints its port and ends with its standard input.
+
+Usage: server.py [CORE] [CERTIFICATE]: the core to run on, and a PEM file for TLS; both may be empty.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import asyncio
 import base64
 import json
 import os
+import ssl
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
@@ -54,19 +58,48 @@ def answer() -> bytes:
     )
 
 
+def tool_call(step: int) -> dict[str, Any]:
+    function = {"name": f"tool_{step % 3}", "arguments": '{"city": "Paris", "days": 2}'}
+    return {"id": f"call{step:05d}", "index": 0, "type": "function", "function": function}
+
+
+@lru_cache
+def tool_answer(step: int) -> bytes:
+    message = {"role": "assistant", "content": "", "tool_calls": [tool_call(step)]}
+    choices = [{"index": 0, "message": message, "finish_reason": "tool_calls"}]
+    return whole(
+        to_json({**COMMON, "object": "chat.completion", "choices": choices, "usage": USAGE})
+    )
+
+
+def event(delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    body = {**COMMON, "object": "chat.completion.chunk", "choices": [choice], **more}
+    return chunk(b"data: %s\n\n" % to_json(body))
+
+
+def streamed(*events: bytes, finish: str = "stop") -> tuple[bytes, ...]:
+    """The head, and an HTTP chunk for each event."""
+    last = event({"content": ""}, finish, usage=USAGE) + chunk(b"data: [DONE]\n\n") + chunk(b"")
+    head = HEAD % b"text/event-stream" + b"transfer-encoding: chunked\r\n\r\n"
+    return (head, event({"role": "assistant", "content": ""}), *events, last)
+
+
 @lru_cache
 def stream(events: int) -> tuple[bytes, ...]:
-    """The head, and an HTTP chunk for each event."""
+    return streamed(*(event({"content": " " + WORDS[i % len(WORDS)]}) for i in range(events)))
 
-    def event(delta: dict[str, str], finish: str | None = None, **more: Any) -> bytes:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        body = {**COMMON, "object": "chat.completion.chunk", "choices": [choice], **more}
-        return chunk(b"data: %s\n\n" % to_json(body))
 
-    words = (event({"content": " " + WORDS[i % len(WORDS)]}) for i in range(events))
-    last = event({"content": ""}, "stop", usage=USAGE) + chunk(b"data: [DONE]\n\n") + chunk(b"")
-    head = HEAD % b"text/event-stream" + b"transfer-encoding: chunked\r\n\r\n"
-    return (head, event({"role": "assistant", "content": ""}), *words, last)
+@lru_cache
+def tool_stream(step: int) -> tuple[bytes, ...]:
+    return streamed(event({"content": "", "tool_calls": [tool_call(step)]}), finish="tool_calls")
+
+
+@lru_cache
+def json_stream(size: int) -> tuple[bytes, ...]:
+    item = "a line of about thirty characters"
+    text = json.dumps({"items": [item] * max(size // (len(item) + 4), 2)})
+    return streamed(*(event({"content": text[at : at + 16]}) for at in range(0, len(text), 16)))
 
 
 def chunk(data: bytes) -> bytes:
@@ -81,6 +114,20 @@ def vectors(texts: int, dimension: int, packed: bool) -> bytes:
     rows = (f'{{"object":"embedding","embedding":{vector},"index":{i}}}' for i in range(texts))
     usage = json.dumps({"prompt_tokens": 8 * texts, "total_tokens": 8 * texts})
     return whole(f'{{"model":"mistral-embed","data":[{",".join(rows)}],"usage":{usage}}}'.encode())
+
+
+def next_step(options: dict[str, str], body: bytes) -> int | None:
+    """The number of the tool call that an agent gets; None if it gets its answer."""
+    made = body.replace(b" ", b"").count(b'"role":"tool"')
+    return made if made < int(options.get("steps", 0)) - 1 else None
+
+
+def stream_for(options: dict[str, str], body: bytes) -> tuple[bytes, ...]:
+    step = next_step(options, body)
+    if step is not None:
+        return tool_stream(step)
+    size = int(options.get("json", 0))
+    return json_stream(size) if size else stream(int(options.get("n", 500)))
 
 
 class Server(asyncio.Protocol):
@@ -103,23 +150,28 @@ class Server(asyncio.Protocol):
         given = path.split("/")[1]
         options = dict(x.split("=") for x in given.split(",")) if "=" in given else {}
         if path.endswith("/embeddings"):
-            asked = json.loads(body)
+            embedding_body = json.loads(body)
             dimension = int(options.get("dim", 1024))
-            out = vectors(len(asked["input"]), dimension, asked.get("encoding_format") == "base64")
+            out = vectors(
+                len(embedding_body["input"]),
+                dimension,
+                embedding_body.get("encoding_format") == "base64",
+            )
         elif b'"stream":true' in body.replace(b" ", b""):
-            events = stream(int(options.get("n", 500)))
+            events = stream_for(options, body)
             if pace := int(options.get("pace", 0)):
                 self.write_paced(iter(events), pace / 1e6, asyncio.get_running_loop().time())
                 return
             out = b"".join(events)
         else:
-            out = answer()
+            step = next_step(options, body)
+            out = answer() if step is None else tool_answer(step)
         asyncio.get_running_loop().call_later(
             int(options.get("lat", 0)) / 1000, self.transport.write, out
         )
 
     def write_paced(self, events: Iterator[bytes], pause: float, due: float) -> None:
-        """One event when it is due, whenever the one before it was written."""
+        """Write each event when it is due, independently of when the previous one was written."""
         if event := next(events, b""):
             self.transport.write(event)
             due += pause
@@ -127,14 +179,19 @@ class Server(asyncio.Protocol):
             loop.call_at(due, self.write_paced, events, pause, due)
 
 
-async def main() -> None:
+async def main(certificate: str | None) -> None:
+    tls = None
+    if certificate is not None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(certificate)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Server, "127.0.0.1", 0, backlog=2048)
+    server = await loop.create_server(Server, "127.0.0.1", 0, backlog=2048, ssl=tls)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        os.sched_setaffinity(0, {int(sys.argv[1])})
-    asyncio.run(main())
+    core, certificate = [*sys.argv[1:], "", ""][:2]
+    if core:
+        os.sched_setaffinity(0, {int(core)})
+    asyncio.run(main(certificate or None))

@@ -1,136 +1,75 @@
-"""What is measured, of whom, and what it may cost: one table, `WORKLOADS`."""
+"""What is measured, of whom and how: one table, `workloads`."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cache, partial
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
+import tasks
 from contenders import (
     CHAT_MISTRAL_AI,
     CHAT_OPENAI,
     CHAT_PORTKEY_MISTRAL,
-    CLIENT,
+    CORE,
     EMBEDDINGS,
-    HTTPX,
-    MISTRAL_AI,
+    LANGCHAIN,
+    LLAMAINDEX,
+    LLAMAINDEX_FLOOR,
     MISTRAL_AI_EMBEDDINGS,
-    MODEL,
     PACKED_EMBEDDINGS,
-    PORTKEY_MISTRAL,
     Contender,
 )
 
-PROMPT = "Say in one paragraph how a routing core keeps its connections."
-SENTENCE = (
-    "A router that keeps its connections open sends each text to whoever has the time for it, waits for no"
-    " more than one answer at a time, and puts them in order"
-)
+__all__ = ["LATENCY", "PACE", "Sizes", "Workload", "workloads"]
+
+LATENCY, PACE = 50, 2_000
+WARM = "warm: calls back to back"
+ONE_A_TURN = f"one call a turn, {LATENCY} ms latency"
+BURST = "warm: all chunks at once"
+Maker = Callable[[Contender, str], Any]
 
 
 @dataclass(frozen=True)
-class Target:
-    """`ours` may cost at most `most` times what `peer` costs; without a peer, `most` microseconds."""
+class Sizes:
+    """How much of each a round does; tests make it small."""
 
-    ours: Contender
-    most: float
-    peer: Contender | None = None
+    chunks: int = 500
+    paced: int = 200
+    calls: int = 200
+    threads: int = 50
+    texts: int = 100_000
+    steps: int = 10
+    json_bytes: int = 40_000
+    histories: tuple[int, ...] = (20, 100, 1_000)
+    tools: tuple[int, ...] = (10, 100)
 
 
 @dataclass(frozen=True)
 class Workload:
-    """`run(subject)` does `units` of work, on a loop if it is async, and gives their number as it saw them.
+    """`run(subject)` does `units` of work, on a loop if it is async, and returns their number as it saw them.
 
-    A round repeats that `repeated` times. `server` are the options of the fake server.
+    A round repeats that `repeated` times. `server` are the options of the fake server, `taken` says in words how the
+    row is measured. `subject(contender, url)` makes what `run` is given; the default is the contender's object.
     """
 
     name: str
     unit: str
+    taken: str
     run: Callable[[Any], int] | Callable[[Any], Awaitable[int]]
     contenders: tuple[Contender, ...]
-    targets: tuple[Target, ...]
     units: int = 1
     rounds: int = 9
     repeated: int = 1
     clock: Literal["CPU", "wall"] = "CPU"
     server: Mapping[str, int] = field(default_factory=dict)
-    subject: Callable[[Contender, str], Any] = lambda contender, url: contender.make(url)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    subject: Maker = lambda contender, url: contender.make(url)
 
 
-def invoke(model: Any) -> int:
-    return int(bool(model.invoke(PROMPT).content))
-
-
-async def ainvoke_together(model: Any, *, calls: int) -> int:
-    answers = await asyncio.gather(*(model.ainvoke(PROMPT) for _ in range(calls)))
-    return sum(bool(answer.content) for answer in answers)
-
-
-def stream(model: Any) -> int:
-    texts = usages = 0
-    for chunk in model.stream(PROMPT):
-        texts += bool(chunk.content)
-        usages += bool(chunk.usage_metadata)
-    assert usages, "a stream without usage"
-    return texts
-
-
-async def astream(model: Any) -> int:
-    texts = usages = 0
-    async for chunk in model.astream(PROMPT):
-        texts += bool(chunk.content)
-        usages += bool(chunk.usage_metadata)
-    assert usages, "a stream without usage"
-    return texts
-
-
-@cache
-def chat_messages() -> list[Any]:
-    from llama_index.core.llms import ChatMessage
-
-    return [ChatMessage(role="user", content=PROMPT)]
-
-
-def chat(llm: Any) -> int:
-    return int(bool(llm.chat(chat_messages()).message.content))
-
-
-def stream_chat(llm: Any) -> int:
-    texts, last = 0, None
-    for last in llm.stream_chat(chat_messages()):
-        texts += bool(last.delta)
-    assert "total_tokens" in str(last.raw), "a stream without usage"
-    return texts
-
-
-def call(client: Any) -> int:
-    """The same call by the core, or by httpx with nothing around it."""
-    return int(bool(call_httpx(client) if hasattr(client, "post") else call_core(client)))
-
-
-def call_core(client: Any) -> str | None:
-    from portkey_mistral import ChatRequest, Message
-
-    return client.chat(ChatRequest(model=MODEL, messages=[Message.user(PROMPT)])).text
-
-
-def call_httpx(client: Any) -> str:
-    body = {"model": MODEL, "messages": [{"role": "user", "content": PROMPT}]}
-    answer = client.post("/chat/completions", json=body).raise_for_status().json()
-    return answer["choices"][0]["message"]["content"]
-
-
-def embed(model: Any, *, texts: int) -> int:
-    numbered = [f"{SENTENCE} {number}" for number in range(texts)]
-    vectors = model.embed_documents(numbered)
-    assert {len(vector) for vector in vectors} == {1024}
-    return len(vectors)
-
-
-def construct(make: Callable[[], Any]) -> int:
-    return int(make() is not None)
+def made(prepare: Callable[[Any], Any]) -> Maker:
+    return lambda contender, url: prepare(contender.make(url))
 
 
 def maker(contender: Contender, _: str) -> Callable[[], Any]:
@@ -138,82 +77,156 @@ def maker(contender: Contender, _: str) -> Callable[[], Any]:
     return partial(contender.make, "https://127.0.0.1:1/v1")
 
 
-LANGCHAIN = (CHAT_PORTKEY_MISTRAL, CHAT_MISTRAL_AI, CHAT_OPENAI)
-LLAMAINDEX = (PORTKEY_MISTRAL, MISTRAL_AI)
-PACE = 2_000
+def workloads(sizes: Sizes | None = None) -> tuple[Workload, ...]:
+    """All of them, in these sizes."""
+    size = sizes or Sizes()
+    return (
+        *_calls(size),
+        *_streams(size),
+        *_many(size),
+        *_agents(size),
+        *_llamaindex(size),
+        *_others(size),
+    )
 
 
-def beside(most: float, peer: Contender = CHAT_MISTRAL_AI) -> Target:
-    return Target(CHAT_PORTKEY_MISTRAL, most, peer)
+MODELS = LANGCHAIN[:-1]  # without the floor
+QUICK = (CHAT_PORTKEY_MISTRAL, CHAT_MISTRAL_AI, CHAT_OPENAI)
 
 
-def workloads(
-    *, chunks: int = 500, paced: int = 200, calls: int = 200, texts: int = 20_000
-) -> tuple[Workload, ...]:
-    """All of them, in this size."""
-    burst, slow = {"n": chunks}, {"n": paced, "pace": PACE}
+def _calls(size: Sizes) -> tuple[Workload, ...]:
+    warm = Workload(
+        "LangChain invoke", "call", WARM, tasks.invoke, LANGCHAIN, rounds=25, repeated=10
+    )
+    through = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    exempt = "localhost,127.0.0.1,.internal,10.0.0.0/8"
     return (
         Workload(
-            "LangChain invoke", "call", invoke, LANGCHAIN,
-            (beside(0.5), beside(0.3, CHAT_OPENAI)),
-            rounds=25, repeated=10,
+            "LangChain invoke, one call a turn", "call", ONE_A_TURN, tasks.invoke, LANGCHAIN,
+            rounds=40, server={"lat": LATENCY},
         ),
-        Workload(
-            "LangChain stream", "chunk", stream, LANGCHAIN, (beside(0.25),),
-            units=chunks, rounds=25, server=burst,
+        warm,
+        replace(warm, name="LangChain invoke, a callback listening", run=tasks.invoke_with_callback),
+        replace(
+            warm, name="LangChain invoke, proxy variables and NO_PROXY", contenders=QUICK,
+            environment={**through, "NO_PROXY": exempt},
         ),
-        Workload(
-            "LangChain async stream", "chunk", astream, LANGCHAIN, (beside(0.25),),
-            units=chunks, rounds=25, server=burst,
+        *(
+            replace(
+                warm, name=f"LangChain invoke, {count} tools bound", run=tasks.invoke,
+                contenders=MODELS, subject=made(partial(tasks.with_tools, count=count)), repeated=5,
+            )
+            for count in size.tools
         ),
-        Workload(
-            "LangChain stream, 2 ms apart", "chunk", stream, LANGCHAIN, (beside(0.5),),
-            units=paced, rounds=5, server=slow,
-        ),
-        Workload(
-            "LangChain async stream, 2 ms apart", "chunk", astream, LANGCHAIN, (beside(0.5),),
-            units=paced, rounds=5, server=slow,
-        ),
-        Workload(
-            f"LangChain, {calls} concurrent ainvoke", "call",
-            partial(ainvoke_together, calls=calls), LANGCHAIN, (beside(0.25),),
-            units=calls, rounds=5, server={"lat": 50},
-        ),
-        Workload(
-            "LlamaIndex chat", "call", chat, LLAMAINDEX,
-            (Target(PORTKEY_MISTRAL, 0.08, MISTRAL_AI),),
-            rounds=15, repeated=10,
-        ),
-        Workload(
-            "LlamaIndex stream", "chunk", stream_chat, LLAMAINDEX,
-            (Target(PORTKEY_MISTRAL, 0.04, MISTRAL_AI),),
-            units=chunks, rounds=5, server=burst,
-        ),
-        Workload(
-            "Core chat", "call", call, (CLIENT, HTTPX), (Target(CLIENT, 1.0, HTTPX),),
-            rounds=25, repeated=20,
-        ),
-        Workload(
-            "Embeddings, 50 ms latency", "text", partial(embed, texts=texts),
-            (EMBEDDINGS, PACKED_EMBEDDINGS, MISTRAL_AI_EMBEDDINGS),
-            (
-                Target(EMBEDDINGS, 0.35, MISTRAL_AI_EMBEDDINGS),
-                Target(PACKED_EMBEDDINGS, 0.25, MISTRAL_AI_EMBEDDINGS),
-            ),
-            units=texts, rounds=3, clock="wall", server={"lat": 50},
-        ),
-        Workload(
-            "One more client", "client", construct, (CLIENT, HTTPX), (Target(CLIENT, 1_000),),
-            rounds=7, repeated=3, subject=maker,
-        ),
-        Workload(
-            "One more LangChain model", "model", construct, LANGCHAIN,
-            (Target(CHAT_PORTKEY_MISTRAL, 1_000),),
-            rounds=7, repeated=3, subject=maker,
-        ),
-        Workload(
-            "One more LlamaIndex model", "model", construct, LLAMAINDEX,
-            (Target(PORTKEY_MISTRAL, 1_000),),
-            rounds=7, repeated=3, subject=maker,
+        *(
+            replace(
+                warm, name=f"LangChain invoke, {count:,} messages with tool turns", contenders=MODELS,
+                run=partial(tasks.invoke_history, count=count), repeated=2,
+            )
+            for count in size.histories
         ),
     )  # fmt: skip
+
+
+def _streams(size: Sizes) -> tuple[Workload, ...]:
+    burst = Workload(
+        "LangChain stream", "chunk", BURST, tasks.stream, LANGCHAIN,
+        units=size.chunks, rounds=15, server={"n": size.chunks},
+    )  # fmt: skip
+    slow = replace(
+        burst, taken=f"a chunk every {PACE / 1000:g} ms", units=size.paced, rounds=5,
+        server={"n": size.paced, "pace": PACE}, contenders=QUICK,
+    )  # fmt: skip
+    return (
+        burst,
+        replace(burst, name="LangChain stream, a callback listening", run=tasks.stream_with_callback),
+        replace(burst, name="LangChain astream", run=tasks.astream),
+        replace(burst, name="LangChain astream_events v2", run=tasks.astream_events, rounds=7),
+        replace(slow, name="LangChain stream, paced"),
+        replace(slow, name="LangChain astream, paced", run=tasks.astream),
+        Workload(
+            "LangChain streamed structured output", "answer", f"{size.json_bytes:,} bytes of JSON",
+            tasks.stream_object, QUICK, rounds=1, server={"json": size.json_bytes},
+            subject=made(tasks.with_schema),
+        ),
+    )  # fmt: skip
+
+
+def _many(size: Sizes) -> tuple[Workload, ...]:
+    together = f"all at once, {LATENCY} ms latency"
+    return (
+        Workload(
+            f"LangChain, {size.calls} concurrent ainvoke", "call", together,
+            partial(tasks.ainvoke_together, calls=size.calls), LANGCHAIN,
+            units=size.calls, rounds=5, server={"lat": LATENCY},
+        ),
+        Workload(
+            f"LangChain batch on {size.threads} threads", "call", together,
+            partial(tasks.batch, calls=size.calls, threads=size.threads), LANGCHAIN,
+            units=size.calls, rounds=5, server={"lat": LATENCY},
+        ),
+    )  # fmt: skip
+
+
+def _agents(size: Sizes) -> tuple[Workload, ...]:
+    agent = Workload(
+        "LangChain create_agent", "call", f"3 tools, {size.steps} calls a run", tasks.run_agent, QUICK,
+        units=size.steps, rounds=9, server={"steps": size.steps}, subject=made(tasks.agent),
+    )  # fmt: skip
+    return (
+        agent,
+        replace(agent, name="LangChain create_agent, async", run=tasks.arun_agent),
+        replace(
+            agent, name='LangChain create_agent, stream_mode="messages"', run=tasks.stream_agent
+        ),
+    )
+
+
+def _llamaindex(size: Sizes) -> tuple[Workload, ...]:
+    warm = Workload("LlamaIndex chat", "call", WARM, tasks.chat, LLAMAINDEX, rounds=15, repeated=5)
+    agents = tuple(who for who in LLAMAINDEX if who is not LLAMAINDEX_FLOOR)
+    return (
+        replace(
+            warm, name="LlamaIndex chat, one call a turn", taken=ONE_A_TURN, rounds=30, repeated=1,
+            server={"lat": LATENCY},
+        ),
+        warm,
+        Workload(
+            "LlamaIndex stream_chat", "chunk", BURST, tasks.stream_chat, LLAMAINDEX,
+            units=size.chunks, rounds=5, server={"n": size.chunks},
+        ),
+        Workload(
+            "LlamaIndex FunctionAgent", "call", f"3 tools, {size.steps} calls a run",
+            tasks.run_function_agent, agents, units=size.steps, rounds=5,
+            server={"steps": size.steps}, subject=made(tasks.function_agent),
+        ),
+    )  # fmt: skip
+
+
+def _others(size: Sizes) -> tuple[Workload, ...]:
+    new = Workload(
+        "One more LangChain model", "model", "the first one exists", tasks.construct, MODELS,
+        rounds=7, repeated=3, subject=maker,
+    )  # fmt: skip
+    return (
+        Workload(
+            "Chat without a framework", "call", WARM, tasks.call, CORE, rounds=15, repeated=10,
+            subject=tasks.caller,
+        ),
+        Workload(
+            "Chat without a framework, one call a turn", "call", ONE_A_TURN, tasks.call, CORE,
+            rounds=30, server={"lat": LATENCY}, subject=tasks.caller,
+        ),
+        Workload(
+            "Embeddings", "text", f"{size.texts:,} texts, {LATENCY} ms latency, elapsed time",
+            partial(tasks.embed, texts=size.texts),
+            (EMBEDDINGS, PACKED_EMBEDDINGS, MISTRAL_AI_EMBEDDINGS),
+            units=size.texts, rounds=1, clock="wall", server={"lat": LATENCY},
+        ),
+        new,
+        replace(new, name="One more LlamaIndex model", contenders=LLAMAINDEX[:-1]),
+    )  # fmt: skip
+
+
+def named_like(name: str, among: tuple[Workload, ...]) -> tuple[Workload, ...]:
+    return tuple(each for each in among if name.lower() in each.name.lower())

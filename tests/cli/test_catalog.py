@@ -1,4 +1,4 @@
-"""`portkey-mistral models`: what is shown, and what is said to a wrong name."""
+"""`portkey-mistral models`: the table, cards, and errors for unknown names."""
 
 from __future__ import annotations
 
@@ -41,16 +41,18 @@ def test_filters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("can", "status", "says"),
+    ("can", "status", "expected"),
     [
-        (["visoin"], [], "'visoin' is not known here; did you mean 'vision'?"),
-        ([], ["gone"], "'gone' is not known here; use one of preview, ga, deprecated, retired."),
+        (["visoin"], [], "Unknown value 'visoin'; did you mean 'vision'?"),
+        ([], ["gone"], "Unknown value 'gone'; use one of preview, ga, deprecated, retired."),
     ],
 )
-def test_a_wrong_filter_names_the_right_ones(can: list[str], status: list[str], says: str) -> None:
+def test_an_invalid_filter_names_the_valid_ones(
+    can: list[str], status: list[str], expected: str
+) -> None:
     with pytest.raises(ConfigurationError) as caught:
         chosen(can, status)
-    assert says in str(caught.value)
+    assert expected in str(caught.value)
 
 
 @pytest.mark.parametrize("everything", [False, True])
@@ -77,11 +79,11 @@ def test_the_table_fits_in_80_columns(*, everything: bool) -> None:
         ),
         ("mistral-ocr-2512", ["$2.00 for 1000 pages, $3.00 for 1000 annotated pages"]),
         ("mistral-small-latest", ["reasoning effort", "none, high"]),
-        ("open-mixtral-8x7b", ["nothing is on record any more"]),
+        ("open-mixtral-8x7b", ["unknown"]),
         ("mistral-large-4", ["262,144 tokens", "preview"]),
     ],
 )
-def test_a_card_tells_what_is_known(name: str, facts: list[str]) -> None:
+def test_a_card_shows_all_facts(name: str, facts: list[str]) -> None:
     text = shown(catalog.card(name), width=120)
     for fact in facts:
         assert fact in text
@@ -92,11 +94,11 @@ def test_every_card_fits_in_80_columns() -> None:
         assert max(len(line) for line in shown(catalog.card(model.id)).splitlines()) <= 80
 
 
-def test_an_unknown_name_gets_its_neighbours() -> None:
+def test_an_unknown_name_gets_similar_names() -> None:
     with pytest.raises(ConfigurationError) as caught:
         catalog.card("codestrl-latest")
-    assert "Near it: codestral-latest" in str(caught.value)
-    assert "sent as they are" in str(caught.value)
+    assert "Similar: codestral-latest" in str(caught.value)
+    assert "sent unchanged" in str(caught.value)
 
 
 @pytest.mark.parametrize(

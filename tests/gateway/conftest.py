@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-import portkey_gateway
+from portkey_mistral.sandbox.portkey import gateway
 from voices import KEY, VOICES, Voice
 
 
 @pytest.fixture(scope="session")
 def portkey_gateway_url() -> Iterator[str]:
-    with portkey_gateway.running() as url:
+    with gateway.running() as url:
         yield url
 
 
@@ -31,7 +31,7 @@ def target(mistral_sandbox_url: str) -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture(params=VOICES, ids=[f"{voice.framework}-{mode}" for voice, mode in VOICES])
 def speak(request: pytest.FixtureRequest, portkey_gateway_url: str) -> Callable[..., Voice]:
-    """Make a voice of each framework and mode in turn, which speaks through the gateway."""
+    """Return a `Voice` of each framework and mode in turn that calls through the gateway."""
     voice, mode = request.param
 
     def make(portkey_config: Any = None, **fields: Any) -> Voice:

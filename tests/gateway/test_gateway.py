@@ -34,7 +34,7 @@ async def test_chat(speak, target):
     heard = await speak(target()).chat("Grüß dich", temperature=0.7)
     (request,) = came()
     assert heard.text == "Où est l'été ? 東京 🌞"
-    assert heard.info["way"] == "gateway"
+    assert heard.info["mode"] == "gateway"
     assert request.path == "/v1/chat/completions"
     assert request.body["messages"] == [{"role": "user", "content": "Grüß dich"}]
     assert request.body["temperature"] == 0.7
@@ -47,13 +47,19 @@ async def test_chat_by_provider_header(speak, mistral_sandbox_url):
     assert len(came()) == 1
 
 
-async def test_nothing_said_about_the_answer_is_lost(speak, target):
+async def test_no_parameter_is_lost(speak, target):
     """The gateway's own route for Mistral drops all of these, and cuts temperature at 1."""
-    said = {"stop": ["."], "random_seed": 7, "presence_penalty": 0.5, "temperature": 1.2, "n": 1}
-    await speak(target()).chat("Hello", **said)
+    parameters = {
+        "stop": ["."],
+        "random_seed": 7,
+        "presence_penalty": 0.5,
+        "temperature": 1.2,
+        "n": 1,
+    }
+    await speak(target()).chat("Hello", **parameters)
     (request,) = came()
     # A single stop text may be sent as a list or as text.
-    assert {**request.body, "stop": list(request.body["stop"])}.items() >= said.items()
+    assert {**request.body, "stop": list(request.body["stop"])}.items() >= parameters.items()
 
 
 async def test_stream(speak, target):
@@ -131,7 +137,7 @@ async def test_fallback(speak, target, streamed):
     assert [len(came("first")), len(came("second"))] == [1, 1]
 
 
-async def test_fallback_tells_which_target_answered(speak, target):
+async def test_a_fallback_reports_which_target_answered(speak, target):
     sandbox.get("first").fail(429, times=None)
     heard = await speak(fallback(target("first"), target("second"))).chat("Hello")
     assert heard.info["option_path"] == "config.targets[1]"
@@ -172,11 +178,11 @@ async def test_load_balance(speak, target):
 DENYING = [{"default.contains": {"operator": "none", "words": ["Hello"]}, "deny": True}]
 
 
-@pytest.mark.parametrize("way", ["chat", "stream", "call_tools"])
-async def test_a_guardrail_that_denies(speak, target, way):
+@pytest.mark.parametrize("mode", ["chat", "stream", "call_tools"])
+async def test_a_guardrail_that_denies(speak, target, mode):
     voice = speak(target(input_guardrails=DENYING))
     with pytest.raises(GuardrailDeniedError) as denied:
-        await getattr(voice, way)("Hello")
+        await getattr(voice, mode)("Hello")
     assert denied.value.status_code == 446
     assert denied.value.hook_results["before_request_hooks"]
     assert came() == []
@@ -192,12 +198,12 @@ async def test_guardrails_are_never_skipped_for_what_the_unified_route_would_los
 @pytest.mark.parametrize(
     ("lane", "fields"), [("unified", {}), ("proxy", {"stop": ["."]})], ids=["unified", "proxy"]
 )
-async def test_an_answer_tells_how_the_call_went(speak, target, lane, fields):
+async def test_an_answer_has_the_call_info(speak, target, lane, fields):
     sandbox.get("first").fail(503, times=None)
     sandbox.get("second").fail(500)
     config = fallback(target("first"), target("second", retry={"attempts": 1}))
     info = (await speak(config, trace_id="t1").chat("Hello", **fields)).info
-    assert (info["way"], info["lane"], info["provider"]) == ("gateway", lane, "mistral-ai")
+    assert (info["mode"], info["lane"], info["provider"]) == ("gateway", lane, "mistral-ai")
     assert (info["option_path"], info["retry_count"]) == ("config.targets[1]", 1)
     assert (info["cache_status"], info["trace_id"]) == ("DISABLED", "t1")
     assert info["request_id"]

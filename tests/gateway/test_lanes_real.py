@@ -8,6 +8,7 @@ import json
 import pytest
 
 import upstream as scripted
+from kinds import KINDS, STREAMED, ask
 from mistral_schemas import parameters
 from parity import placed
 from portkey_mistral import (
@@ -30,13 +31,13 @@ from portkey_mistral import (
     ToolCall,
     ToolChoice,
 )
-from upstream import Reply
+from upstream import UpstreamReply
 
 pytestmark = pytest.mark.gateway
 
 LANES = ("auto", "unified", "proxy")
 ERROR = json.dumps({"object": "error", "message": "No.", "type": "oops"}).encode()
-REFUSED = Reply(400, ERROR)
+REFUSED = UpstreamReply(400, ERROR)
 HELLO = [Message.user("Hello!")]
 WIRE_HELLO = [{"role": "user", "content": "Hello!"}]
 GUARD = {"default.contains": {"operator": "none", "words": ["Hello"]}}
@@ -58,7 +59,7 @@ def fallback(*targets, **more):
 
 @pytest.fixture
 def through(portkey_gateway_url, upstream):
-    """Make a client that speaks to targets `a`, `b` ... of the scripted upstream through the gateway."""
+    """Return a client that calls targets `a`, `b` ... of the scripted upstream through the gateway."""
     upstream.script("lanes", {})
 
     def make(config=None, *, script=None, **fields):
@@ -79,8 +80,8 @@ def came(upstream):
     return lambda: upstream.take("lanes")
 
 
-def said(hit):
-    """A body without what Mistral takes for not said."""
+def parameters_of(hit):
+    """Return a body without values that equal leaving them out."""
     return {name: value for name, value in hit.body.items() if value is not None}
 
 
@@ -98,9 +99,14 @@ WIRE_TOOL = {
 STRICT_TOOL = Tool("now", strict=True)
 WIRE_STRICT_TOOL = {
     "type": "function",
-    "function": {"name": "now", "parameters": {"type": "object", "properties": {}}, "strict": True},
+    "function": {
+        "name": "now",
+        "parameters": {"type": "object", "properties": {}, "additionalProperties": False},
+        "strict": True,
+    },
 }
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
+CLOSED = SCHEMA | {"additionalProperties": False}  # what strict mode needs
 WITH_TOOLS = ({"tools": [TOOL]}, {"tools": [WIRE_TOOL]})
 
 # Name of the parameter; what the user sets; and what Mistral calls it, where that is another value.
@@ -143,10 +149,10 @@ CHAT = [
     (
         "response_format",
         ResponseFormat("json_schema", "A", SCHEMA, strict=True),
-        {"type": "json_schema", "json_schema": {"name": "A", "schema": SCHEMA, "strict": True}},
+        {"type": "json_schema", "json_schema": {"name": "A", "schema": CLOSED, "strict": True}},
     ),
     ("tools", [TOOL], [WIRE_TOOL]),
-    ("tools", [{"type": "web_search"}]),
+    ("tools", [{"type": "document_library", "library_ids": ["a"]}]),
     ("tools", [TOOL, STRICT_TOOL], [WIRE_TOOL, WIRE_STRICT_TOOL]),
     ("tool_choice", ToolChoice("auto"), "auto", WITH_TOOLS),
     ("tool_choice", ToolChoice("none"), "none", WITH_TOOLS),
@@ -184,7 +190,7 @@ EMBED = [
     ("metadata", {"a": 1}),
     ("invented_tomorrow", True),
 ]
-# Not passed on by the unified lane, and no loss: Mistral does the same when it is told nothing.
+# Not passed on by the unified lane, but not lost, because these are Mistral's defaults.
 DEFAULTS = [
     ("n", 1),
     ("presence_penalty", 0.0),
@@ -207,7 +213,7 @@ def read(row):
     return name, value, wire, also, wire_also
 
 
-def asked(kind, name, value, also, **base):
+def request_of(kind, name, value, also, **base):
     known = {field.name for field in dataclasses.fields(kind)}
     return kind(**base, **also, **({name: value} if name in known else {"extra": {name: value}}))
 
@@ -222,7 +228,7 @@ def deliver(call, came, name):
         assert hits == []
         return None
     (hit,) = hits
-    return said(hit)
+    return parameters_of(hit)
 
 
 @pytest.mark.parametrize("lane", LANES)
@@ -230,18 +236,20 @@ def deliver(call, came, name):
 def test_chat_parameter(through, came, row, lane):
     name, value, wire, also, wire_also = read(row)
     client = through(script={"a": [REFUSED]}, gateway_lane=lane)
-    request = asked(ChatRequest, name, value, also, model="mistral-small-latest", messages=HELLO)
+    request = request_of(
+        ChatRequest, name, value, also, model="mistral-small-latest", messages=HELLO
+    )
     body = deliver(lambda: client.chat(request), came, name)
-    told = {"model": "mistral-small-latest", "messages": WIRE_HELLO, **wire_also, name: wire}
-    assert body == told or (body is None and lane == "unified")
+    expected = {"model": "mistral-small-latest", "messages": WIRE_HELLO, **wire_also, name: wire}
+    assert body == expected or (body is None and lane == "unified")
 
 
 @pytest.mark.parametrize("lane", LANES)
 @pytest.mark.parametrize("row", DEFAULTS, ids=named)
-def test_a_default_may_go_unsaid(through, came, row, lane):
+def test_a_default_may_be_left_out(through, came, row, lane):
     name, value, wire, *_ = read(row)
     client = through(script={"a": [REFUSED]}, gateway_lane=lane)
-    request = asked(ChatRequest, name, value, {}, model="mistral-small-latest", messages=HELLO)
+    request = request_of(ChatRequest, name, value, {}, model="mistral-small-latest", messages=HELLO)
     body = deliver(lambda: client.chat(request), came, name)
     assert body.pop(name, wire) == wire
     assert body == {"model": "mistral-small-latest", "messages": WIRE_HELLO}
@@ -253,7 +261,11 @@ def test_stream(through, came, lane):
     request = ChatRequest(model="mistral-small-latest", messages=HELLO)
     assert "".join(delta.text for delta in client.stream(request)) == "a"
     (hit,) = came()
-    assert said(hit) == {"model": "mistral-small-latest", "messages": WIRE_HELLO, "stream": True}
+    assert parameters_of(hit) == {
+        "model": "mistral-small-latest",
+        "messages": WIRE_HELLO,
+        "stream": True,
+    }
 
 
 @pytest.mark.parametrize("lane", ["auto", "proxy"])
@@ -261,7 +273,7 @@ def test_stream(through, came, lane):
 def test_fim_parameter(through, came, row, lane):
     name, value, wire, also, _ = read(row)
     client = through(script={"a": [REFUSED]}, gateway_lane=lane)
-    request = asked(FIMRequest, name, value, also, model="codestral-latest", prompt="def f(")
+    request = request_of(FIMRequest, name, value, also, model="codestral-latest", prompt="def f(")
     body = deliver(lambda: client.fim(request), came, name)
     assert body == {"model": "codestral-latest", "prompt": "def f(", name: wire}
 
@@ -272,7 +284,7 @@ def test_fim_stream(through, came, lane):
     request = FIMRequest(model="codestral-latest", prompt="def f(")
     assert "".join(delta.text for delta in client.stream(request)) == "a"
     (hit,) = came()
-    assert said(hit) == {"model": "codestral-latest", "prompt": "def f(", "stream": True}
+    assert parameters_of(hit) == {"model": "codestral-latest", "prompt": "def f(", "stream": True}
 
 
 @pytest.mark.parametrize("lane", LANES)
@@ -281,10 +293,10 @@ def test_embedding_parameter(through, came, row, lane):
     name, value, wire, also, _ = read(row)
     model = "codestral-embed" if name.startswith("output") else "mistral-embed"
     client = through(script={"a": [REFUSED]}, gateway_lane=lane)
-    request = asked(EmbeddingRequest, name, value, also, model=model, inputs=["a", "b"])
+    request = request_of(EmbeddingRequest, name, value, also, model=model, inputs=["a", "b"])
     body = deliver(lambda: client.embed(request), came, name)
-    told = {"model": model, "input": ["a", "b"], name: wire}
-    assert body == told or (body is None and lane == "unified")
+    expected = {"model": model, "input": ["a", "b"], name: wire}
+    assert body == expected or (body is None and lane == "unified")
 
 
 def test_moderation_and_models(through, came):
@@ -309,7 +321,7 @@ def test_moderation_and_models(through, came):
 def test_every_field_of_a_request_is_in_the_tables():
     """So that a parameter that is added here later is tried on every lane, too."""
     for kind, table, others in (
-        (ChatRequest, CHAT, {"model", "messages", "extra"}),
+        (ChatRequest, CHAT, {"model", "messages", "name_messages", "extra"}),
         (FIMRequest, FIM, {"model", "prompt", "extra"}),
         (EmbeddingRequest, EMBED, {"model", "inputs", "extra"}),
     ):
@@ -326,7 +338,7 @@ def test_every_field_of_a_request_is_in_the_tables():
     ],
 )
 def test_every_parameter_that_mistral_publishes_is_in_the_tables(entry, table, others):
-    """The schemas are no part of this repository; they are asked where they lie beside it."""
+    """The schemas are not part of this repository; they are only checked if they are next to it."""
     assert parameters(entry) - others <= {row[0] for row in table}
 
 
@@ -410,8 +422,8 @@ KEPT = {
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
-def test_mixed_targets_are_told_the_same(through, came, streamed):
-    client = through(fallback(leaf("a"), GPT), script={"a": [Reply(503, ERROR)]})
+def test_mixed_targets_get_the_same_parameters(through, came, streamed):
+    client = through(fallback(leaf("a"), GPT), script={"a": [UpstreamReply(503, ERROR)]})
     request = ChatRequest(
         model="mistral-small-latest",
         messages=HELLO,
@@ -427,11 +439,11 @@ def test_mixed_targets_are_told_the_same(through, came, streamed):
         text, info = answer.text, answer.info
     mistral, openai = came()
     both = {"messages": WIRE_HELLO, **KEPT} | ({"stream": True} if streamed else {})
-    assert said(mistral) == {
+    assert parameters_of(mistral) == {
         **both, "model": "mistral-small-latest", "random_seed": 7, "safe_prompt": True,
     }  # fmt: skip
     usage = {"stream_options": {"include_usage": True}} if streamed else {}
-    assert said(openai) == {**both, **usage, "model": "gpt-4o-mini", "seed": 7}
+    assert parameters_of(openai) == {**both, **usage, "model": "gpt-4o-mini", "seed": 7}
     assert [mistral.key, openai.key] == ["key-a", "key-b"]
     assert text == "b"
     assert info.lane == "proxy"
@@ -517,6 +529,22 @@ def test_a_guardrail_that_only_warns_is_a_success(through, came):
     assert len(came()) == 1
 
 
+# --- a Portkey key in front of the open-source gateway ----------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *STREAMED], ids=repr)
+def test_what_the_open_source_gateway_dropped_behind_a_portkey_key_is_named(kind, through, came):
+    """A key of the environment makes it look like the enterprise gateway, which carries response_format."""
+    client = through(portkey_api_key="pk")
+    answer = kind.run(client, ask(response_format=ResponseFormat("json_object")), None)
+    (hit,) = came()
+    assert "response_format" not in hit.body
+    assert answer.info.lost == ("response_format",)
+    proxied = through(portkey_api_key="pk", gateway_lane="proxy")
+    kind.run(proxied, ask(response_format=ResponseFormat("json_object")), None)
+    assert came()[0].body["response_format"] == {"type": "json_object"}
+
+
 # --- what a gateway cannot do -----------------------------------------------------------------------
 
 
@@ -534,7 +562,7 @@ def test_a_guardrail_that_only_warns_is_a_success(through, came):
     ],
     ids=["failover", "skip"],
 )
-def test_keys_of_the_direct_way_are_refused_by_name(through, config, key):
+def test_keys_of_direct_mode_are_rejected_by_name(through, config, key):
     with pytest.raises(ConfigurationError, match=rf"config\.strategy\.{key}"):
         through(config)
 
@@ -558,7 +586,7 @@ def test_the_largest_config(through, came):
 
 @pytest.mark.parametrize("lane", ["unified", "proxy"])
 def test_an_error_in_a_good_answer(through, lane):
-    reply = Reply(200, b'{"error": {"message": "No.", "type": "oops"}}')
+    reply = UpstreamReply(200, b'{"error": {"message": "No.", "type": "oops"}}')
     client = through(script={"a": [reply]}, gateway_lane=lane)
     with pytest.raises(APIStatusError, match=r"No\."):
         client.chat(ChatRequest(model="mistral-small-latest", messages=HELLO))
@@ -567,8 +595,11 @@ def test_an_error_in_a_good_answer(through, lane):
 @pytest.mark.parametrize("lane", ["unified", "proxy"])
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 def test_how_a_call_went(through, lane, streamed):
-    told = (("mistral-correlation-id", "m1"), ("x-ratelimit-remaining-requests", "9"))
-    script = {"a": [Reply(500, ERROR)], "b": [Reply(500, ERROR), Reply(headers=told)]}
+    expected = (("mistral-correlation-id", "m1"), ("x-ratelimit-remaining-requests", "9"))
+    script = {
+        "a": [UpstreamReply(500, ERROR)],
+        "b": [UpstreamReply(500, ERROR), UpstreamReply(headers=expected)],
+    }
     config = fallback(leaf("a"), leaf("b", retry={"attempts": 1}))
     client = through(config, script=script, gateway_lane=lane, trace_id="t1")
     request = ChatRequest(model="mistral-small-latest", messages=HELLO)
@@ -578,7 +609,7 @@ def test_how_a_call_went(through, lane, streamed):
             info = stream.info
     else:
         info = client.chat(request).info
-    assert (info.way, info.lane, info.provider) == ("gateway", lane, "mistral-ai")
+    assert (info.mode, info.lane, info.provider) == ("gateway", lane, "mistral-ai")
     assert (info.option_path, info.retry_count) == ("config.targets[1]", 1)
     assert (info.cache_status, info.trace_id, info.request_id) == ("DISABLED", "t1", "m1")
     assert info.rate_limits["x-ratelimit-remaining-requests"] == "9"

@@ -1,4 +1,8 @@
-"""LangChain's own integration suites, whole, through the real Portkey gateway to the sandbox behind it."""
+"""LangChain's standard integration suites, whole, through the real Portkey gateway to the sandbox behind it.
+
+Chat runs with a config and the defaults; `make test-all` adds the opposite settings, and a provider instead of a
+config.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +10,14 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
-from langchain_core.embeddings import Embeddings
 from langchain_tests.integration_tests import ChatModelIntegrationTests, EmbeddingsIntegrationTests
 
-from langchain_portkey_mistral import PortkeyMistralEmbeddings
-from standard_chat import StandardChat
+from standard_chat import StandardChat, StandardEmbeddings
 
 pytestmark = [
     pytest.mark.gateway,
     pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"),
 ]
-
-
-@pytest.fixture(scope="session")
-def vcr_config() -> dict[str, Any]:
-    """Let the suite's recorder pass what goes to this machine."""
-    return {"ignore_localhost": True}
 
 
 @pytest.fixture
@@ -30,36 +26,15 @@ def connection(portkey_gateway_url: str, target: Callable[..., dict[str, Any]]) 
 
 
 class TestChat(StandardChat, ChatModelIntegrationTests):
-    """As it is."""
+    """A config, and defaults."""
 
 
-class TestStreamingChat(StandardChat, ChatModelIntegrationTests):
-    """`invoke` streams too."""
+@pytest.mark.full
+class TestStreamingV1ChatByProvider(StandardChat, ChatModelIntegrationTests):
+    """Provider and key in headers; `invoke` streams, v1 blocks, structured output by tool calls."""
 
-    extra: ClassVar = {"streaming": True}
-
-
-class TestV1Chat(StandardChat, ChatModelIntegrationTests):
-    """Content is standard blocks."""
-
-    extra: ClassVar = {"output_version": "v1"}
-
-
-class TestChatByJsonSchema(StandardChat, ChatModelIntegrationTests):
-    """Structured output by `response_format`, said explicitly; streamed, too."""
-
-    extra: ClassVar = {"streaming": True}
-    structured_output_kwargs: ClassVar = {"method": "json_schema"}
-
-
-class TestChatByFunctionCalling(StandardChat, ChatModelIntegrationTests):
-    """Structured output by a forced call."""
-
+    fields: ClassVar = {"streaming": True, "output_version": "v1"}
     structured_output_kwargs: ClassVar = {"method": "function_calling"}
-
-
-class TestChatByProvider(StandardChat, ChatModelIntegrationTests):
-    """Without a config: the provider and the key in headers."""
 
     @pytest.fixture
     def connection(self, portkey_gateway_url: str, mistral_sandbox_url: str) -> dict[str, Any]:
@@ -71,17 +46,5 @@ class TestChatByProvider(StandardChat, ChatModelIntegrationTests):
         }
 
 
-class TestEmbeddings(EmbeddingsIntegrationTests):
-    """Embeddings."""
-
-    @pytest.fixture(autouse=True)
-    def _connect(self, connection: dict[str, Any]) -> None:
-        self.connection = connection
-
-    @property
-    def embeddings_class(self) -> type[Embeddings]:
-        return PortkeyMistralEmbeddings
-
-    @property
-    def embedding_model_params(self) -> dict[str, Any]:
-        return {"model": "mistral-embed", **self.connection}
+class TestEmbeddings(StandardEmbeddings, EmbeddingsIntegrationTests):
+    """A config."""

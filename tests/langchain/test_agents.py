@@ -1,4 +1,4 @@
-"""`create_agent` works with the model: tools, parallel calls, and both strategies for structured answers."""
+"""`create_agent` works with the model: tools, parallel calls, and every strategy for structured responses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def get_weather(city: str) -> str:
     return f"18 degrees in {city}"
 
 
-CALLING = answer("", call(0, '{"city": "Paris"}', "WcG8xhSs1", "get_weather"), finish="tool_calls")
+TOOL_CALL = answer(
+    "", call(0, '{"city": "Paris"}', "WcG8xhSs1", "get_weather"), finish="tool_calls"
+)
 JSON = '{"city": "Paris", "celsius": 18}'
 
 
@@ -40,7 +42,7 @@ def chat(*replies: Any, **fields: Any) -> tuple[ChatPortkeyMistral, Any]:
 
 @pytest.mark.parametrize("asynchronous", [False, True])
 async def test_an_agent_calls_a_tool_and_answers(asynchronous: bool) -> None:
-    model, wire = chat(CALLING, answer("18 degrees."))
+    model, wire = chat(TOOL_CALL, answer("18 degrees."))
     agent = create_agent(model, [get_weather], system_prompt="Be brief.")
     question = {"messages": [HumanMessage("How is Paris?")]}
     state = await agent.ainvoke(question) if asynchronous else agent.invoke(question)
@@ -50,8 +52,8 @@ async def test_an_agent_calls_a_tool_and_answers(asynchronous: bool) -> None:
     assert wire.bodies[1]["messages"][3]["tool_call_id"] == "WcG8xhSs1"
 
 
-def test_a_models_own_structured_output_is_used_where_it_has_one() -> None:
-    model, wire = chat(CALLING, answer(JSON))
+def test_native_structured_output_is_used_if_the_model_supports_it() -> None:
+    model, wire = chat(TOOL_CALL, answer(JSON))
     agent = create_agent(model, [get_weather], response_format=Weather)
     state = agent.invoke({"messages": [HumanMessage("How is Paris?")]})
     assert state["structured_response"] == Weather(city="Paris", celsius=18)
@@ -86,14 +88,14 @@ async def test_tokens_of_an_agent_are_streamed(asynchronous: bool) -> None:
     agent = create_agent(model, [get_weather])
     question = {"messages": [HumanMessage("How is Paris?")]}
     if asynchronous:
-        pieces = [piece async for piece in agent.astream(question, stream_mode="messages")]
+        chunks = [chunk async for chunk in agent.astream(question, stream_mode="messages")]
     else:
-        pieces = list(agent.stream(question, stream_mode="messages"))
-    texts = [chunk.text for chunk, _ in pieces if isinstance(chunk, AIMessageChunk) and chunk.text]
+        chunks = list(agent.stream(question, stream_mode="messages"))
+    texts = [chunk.text for chunk, _ in chunks if isinstance(chunk, AIMessageChunk) and chunk.text]
     assert texts == ["18 ", "degrees."]
 
 
-# --- on the sandbox, where the model itself decides what to call ---
+# --- on the sandbox, whose model decides which tool to call
 
 
 def get_time(city: str) -> str:
@@ -103,9 +105,9 @@ def get_time(city: str) -> str:
 
 async def run(question: str, *, asynchronous: bool, tools: list[Any], **options: Any) -> Any:
     agent = create_agent(ChatPortkeyMistral(base_url="sandbox:"), tools, **options)
-    asked = {"messages": [HumanMessage(question)]}
+    state = {"messages": [HumanMessage(question)]}
     limit: Any = {"recursion_limit": 10}
-    return await agent.ainvoke(asked, limit) if asynchronous else agent.invoke(asked, limit)
+    return await agent.ainvoke(state, limit) if asynchronous else agent.invoke(state, limit)
 
 
 def statuses(sandbox: Sandbox) -> set[int]:
@@ -129,7 +131,7 @@ PARALLEL = {
 
 @pytest.mark.parametrize("name", PARALLEL)
 @pytest.mark.parametrize("asynchronous", [False, True])
-async def test_parallel_calls_are_answered_in_one_turn(
+async def test_parallel_tool_calls_are_answered_in_one_step(
     mistral_sandbox: Sandbox, name: str, asynchronous: bool
 ) -> None:
     question, cities = PARALLEL[name]
@@ -149,10 +151,10 @@ async def test_parallel_calls_are_answered_in_one_turn(
         (ProviderStrategy(Weather, strict=True), "response_format"),
         (ToolStrategy(Weather), "tool_choice"),
     ],
-    ids=["own choice", "provider", "tool"],
+    ids=["automatic", "provider", "tool"],
 )
 @pytest.mark.parametrize("asynchronous", [False, True])
-async def test_each_strategy_gives_the_structured_answer(
+async def test_every_strategy_returns_the_structured_response(
     mistral_sandbox: Sandbox, tools: list[Any], strategy: Any, sent: str, asynchronous: bool
 ) -> None:
     state = await run(
@@ -161,26 +163,26 @@ async def test_each_strategy_gives_the_structured_answer(
         tools=tools,
         response_format=strategy,
     )
-    celsius = 18 if tools else 0  # without a tool nothing says how warm it is
+    celsius = 18 if tools else 0  # without the tool, nothing tells the temperature
     assert state["structured_response"] == Weather(city="Paris", celsius=celsius)
     assert all(sent in exchange.body for exchange in mistral_sandbox.requests)
     assert statuses(mistral_sandbox) == {200}
 
 
-def test_a_structured_answer_that_does_not_fit_is_asked_for_again(mistral_sandbox: Sandbox) -> None:
+def test_an_invalid_structured_response_is_requested_again(mistral_sandbox: Sandbox) -> None:
     for celsius in ('"warm"', "18"):
         mistral_sandbox.reply(calls=[Call("Weather", f'{{"city": "Paris", "celsius": {celsius}}}')])
     agent = create_agent(
         ChatPortkeyMistral(base_url="sandbox:"), [], response_format=ToolStrategy(Weather)
     )
-    asked = {"messages": [HumanMessage("It is 18 degrees in Paris.")]}
-    state = agent.invoke(asked, {"recursion_limit": 10})
+    statement = {"messages": [HumanMessage("It is 18 degrees in Paris.")]}
+    state = agent.invoke(statement, {"recursion_limit": 10})
     assert state["structured_response"] == Weather(city="Paris", celsius=18)
     assert statuses(mistral_sandbox) == {200}
     assert len(mistral_sandbox.requests) == 2
 
 
-def test_a_tool_that_failed_is_told_to_the_model(mistral_sandbox: Sandbox) -> None:
+def test_a_tool_error_is_reported_to_the_model(mistral_sandbox: Sandbox) -> None:
     @tool
     def get_weather(city: str) -> str:
         """Tell the weather in a city."""
@@ -188,17 +190,17 @@ def test_a_tool_that_failed_is_told_to_the_model(mistral_sandbox: Sandbox) -> No
 
     get_weather.handle_tool_error = True
     agent = create_agent(ChatPortkeyMistral(base_url="sandbox:"), [get_weather])
-    asked = {"messages": [HumanMessage("What is the weather in Paris?")]}
-    state = agent.invoke(asked, {"recursion_limit": 10})
+    question = {"messages": [HumanMessage("What is the weather in Paris?")]}
+    state = agent.invoke(question, {"recursion_limit": 10})
     assert state["messages"][2].status == "error"
     assert "No station in Paris." in state["messages"][-1].text
     assert statuses(mistral_sandbox) == {200}
 
 
-def test_a_conversation_begun_with_another_model_goes_on_with_this_one(
+def test_a_conversation_of_another_provider_can_be_continued(
     mistral_sandbox: Sandbox,
 ) -> None:
-    begun = [
+    history = [
         HumanMessage("What is the weather in Paris?"),
         AIMessage(
             [
@@ -212,6 +214,6 @@ def test_a_conversation_begun_with_another_model_goes_on_with_this_one(
         HumanMessage("And the weather in Rome?"),
     ]
     agent = create_agent(ChatPortkeyMistral(base_url="sandbox:"), [get_weather])
-    state = agent.invoke({"messages": begun}, {"recursion_limit": 10})
+    state = agent.invoke({"messages": history}, {"recursion_limit": 10})
     assert "Rome" in state["messages"][-1].text
     assert statuses(mistral_sandbox) == {200}

@@ -1,4 +1,4 @@
-"""What a user sees who asks for something that cannot be."""
+"""Invalid arguments and missing capabilities are errors that say what to do."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from langchain_portkey_mistral import (
     PortkeyMistralFIM,
 )
 from portkey_mistral import models
-from portkey_mistral.exceptions import CapabilityError, ConfigurationError
+from portkey_mistral.exceptions import (
+    CapabilityError,
+    ConfigurationError,
+    InvalidRequestError,
+)
 from portkey_mistral.models import ModelRetiredWarning
 from portkey_mistral.sandbox import Sandbox
-from portkey_mistral.settings import ConnectionSettings
+from portkey_mistral.settings.connection import ConnectionSettings
 from scripted import answer, network
 
 CLASSES: list[type[ConnectionSettings]] = [
@@ -40,37 +44,34 @@ CONSTRUCTION: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "key in the wrong place": (
         {"portkey_api_key": "pk", "virtual_key": "vk", "api_key": "k"},
-        r"a Portkey key goes into portkey_api_key=",
+        r"a Portkey key is passed as portkey_api_key=",
     ),
     "gateway and sandbox": (
         {"base_url": "sandbox:", "gateway_url": "http://localhost:8787"},
         r"a gateway cannot reach it",
     ),
-    "address that is none": ({"base_url": "mistral.ai"}, r"must start with http:// or https://"),
+    "URL without a scheme": ({"base_url": "mistral.ai"}, r"must start with http:// or https://"),
 }
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-@pytest.mark.parametrize("fault", CONSTRUCTION)
-def test_construction_says_what_would_be_right(cls: type[ConnectionSettings], fault: str) -> None:
-    fields, text = CONSTRUCTION[fault]
-    with pytest.raises(ConfigurationError, match=text):
-        cls(**fields)
+def test_construction_errors_name_the_fix(cls: type[ConnectionSettings]) -> None:
+    for fields, text in CONSTRUCTION.values():
+        with pytest.raises(ConfigurationError, match=text):
+            cls(**fields)
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_no_key_is_needed_to_construct_nor_on_the_sandbox(
+def test_no_key_is_needed_for_construction_or_the_sandbox(
     cls: type[ConnectionSettings], mistral_sandbox: Sandbox
 ) -> None:
-    assert cls().way == "direct"
-    given = cls(base_url="sandbox:")
-    _ = (
-        given.embed_query("a") if isinstance(given, PortkeyMistralEmbeddings) else given.invoke("a")  # type: ignore[attr-defined]
-    )
+    assert cls().mode == "direct"
+    model: Any = cls(base_url="sandbox:")
+    _ = model.embed_query("a") if cls is PortkeyMistralEmbeddings else model.invoke("a")
     assert mistral_sandbox.requests[0].status == 200
 
 
-def test_a_retired_model_warns_once_and_names_its_replacement(
+def test_a_retired_model_warns_once_with_its_replacement(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(models, "_warned", set())
@@ -84,25 +85,52 @@ def test_a_retired_model_warns_once_and_names_its_replacement(
     assert chat.invoke("go").text == "b"
 
 
-BEYOND: dict[str, tuple[str, Any, dict[str, Any]]] = {
+UNSUPPORTED: dict[str, tuple[str, Any, dict[str, Any]]] = {
     "image without vision": (
         "codestral-latest",
         [HumanMessage([{"type": "image", "url": "https://example.org/a.png"}])],
         {},
     ),
-    "audio without ears": (
+    "audio input without audio": (
         "mistral-small-latest",
         [HumanMessage([{"type": "audio", "base64": "UklGRg==", "mime_type": "audio/wav"}])],
         {},
     ),
-    "image generation": ("mistral-small-latest", "draw", {"tools": [{"type": "image_generation"}]}),
+    "a tool of agents": ("mistral-small-latest", "search", {"tools": [{"type": "web_search"}]}),
 }
 
 
-@pytest.mark.parametrize("name", BEYOND)
-def test_what_a_model_cannot_do_is_said_before_sending(name: str, mistral_sandbox: Sandbox) -> None:
-    model, prompt, said = BEYOND[name]
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_a_missing_capability_is_an_error_before_sending(
+    name: str, mistral_sandbox: Sandbox
+) -> None:
+    model, prompt, arguments = UNSUPPORTED[name]
     with pytest.raises(CapabilityError, match=f"{model} cannot") as caught:
-        ChatPortkeyMistral(model=model, base_url="sandbox:").invoke(prompt, **said)
+        ChatPortkeyMistral(model=model, base_url="sandbox:").invoke(prompt, **arguments)
     assert isinstance(caught.value, ModelError)
     assert mistral_sandbox.requests == []
+
+
+@pytest.mark.parametrize("tools", [5, "weather", {"name": "weather"}, len])
+def test_tools_are_a_list(tools: Any) -> None:
+    chat = ChatPortkeyMistral(base_url="sandbox:")
+    for call in (chat.bind_tools, lambda given: chat.invoke("Hello!", tools=given)):
+        with pytest.raises(InvalidRequestError, match="tools must be a list of tools, got"):
+            call(tools)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"stop": 5}, "stop must be a list, got int"),
+        ({"model_kwargs": {"a": object()}}, "cannot be written as JSON: a: "),
+        ({"temperature": object()}, "cannot be written as JSON: temperature: "),
+    ],
+)
+def test_values_of_a_call_that_cannot_be_sent_are_named(
+    arguments: dict[str, Any], text: str
+) -> None:
+    chat = ChatPortkeyMistral(base_url="sandbox:")
+    for call in (chat.invoke, lambda question, **given: list(chat.stream(question, **given))):
+        with pytest.raises(InvalidRequestError, match=text):
+            call("Hello!", **arguments)

@@ -1,7 +1,6 @@
-"""What was measured to be wrong in other integrations of Mistral, one by one: none of it is so here.
+"""Defects that were measured in other Mistral integrations, 1 to 24; none of them is here.
 
-The numbers are those of the list that this package was begun with. Most subjects have their own file,
-which goes deeper; here each defect is shown once, as its user would meet it.
+Most subjects have their own file, which goes deeper. Here each defect is tested once, as a user would meet it.
 """
 
 from __future__ import annotations
@@ -57,15 +56,15 @@ def chat(**fields: Any) -> ChatPortkeyMistral:
     return ChatPortkeyMistral(**({"base_url": "sandbox:"} | fields))
 
 
-def over(*replies: Any, **fields: Any) -> tuple[ChatPortkeyMistral, Any]:
-    """A model over a scripted network, and the network."""
+def scripted(*replies: Any, **fields: Any) -> tuple[ChatPortkeyMistral, Any]:
+    """Return a model with a scripted network, and the network."""
     wire = network(*replies)
     connection = {"api_key": "k", "base_url": "https://mistral.test", **wire.clients}
     return ChatPortkeyMistral(**(connection | fields)), wire
 
 
-async def ask(model: Any, way: str) -> str:
-    match way:
+async def ask(model: Any, mode: str) -> str:
+    match mode:
         case "invoke":
             return model.invoke("Say exactly: done").text
         case "ainvoke":
@@ -76,69 +75,69 @@ async def ask(model: Any, way: str) -> str:
             return "".join([chunk.text async for chunk in model.astream("Say exactly: done")])
 
 
-every_way = pytest.mark.parametrize("way", ["invoke", "ainvoke", "stream", "astream"])
-streamed = pytest.mark.parametrize("way", ["stream", "astream"])
+every_mode = pytest.mark.parametrize("mode", ["invoke", "ainvoke", "stream", "astream"])
+streamed = pytest.mark.parametrize("mode", ["stream", "astream"])
 
 
 def bodies() -> list[Any]:
     return [exchange.body for exchange in sandbox.get().requests]
 
 
-# --- errors and retries ---
+# --- errors and retries
 
 
-@every_way
-@pytest.mark.parametrize("status", [429, 500, 502, 503])
-async def test_01_a_busy_server_is_asked_again_when_it_says(way: str, status: int) -> None:
-    sandbox.get().fail(status, retry_after=0.01, times=2)
-    assert await ask(chat(), way) == "done"
-    assert len(sandbox.get().requests) == 3
+@every_mode
+async def test_01_a_busy_server_is_retried(mode: str) -> None:
+    for status in (429, 500, 502, 503):
+        sandbox.get().reset()
+        sandbox.get().fail(status, retry_after=0.01, times=2)
+        assert await ask(chat(), mode) == "done", status
+        assert len(sandbox.get().requests) == 3, status
 
 
-def test_01_retry_after_is_waited_for() -> None:
+def test_01_retry_after_is_honoured() -> None:
     sandbox.get().fail(429, retry_after=30)
     with pytest.raises(lc.ModelRateLimitError):
-        chat(deadline=0.5).invoke("go")  # the server asks for more time than there is
+        chat(deadline=0.5).invoke("go")  # Retry-After goes beyond the deadline
     assert len(sandbox.get().requests) == 1
 
 
 @streamed
 @pytest.mark.parametrize("connection", ["refused", "reset"])
-async def test_02_a_stream_that_cannot_begin_is_begun_again(way: str, connection: Any) -> None:
+async def test_02_a_stream_that_cannot_start_is_retried(mode: str, connection: Any) -> None:
     sandbox.get().inject(Fault(connection=connection))
-    assert await ask(chat(), way) == "done"
+    assert await ask(chat(), mode) == "done"
 
 
 @pytest.mark.parametrize("name", ["max_concurrency", "max_concurrent_requests"])
 @pytest.mark.parametrize("asynchronous", [False, True])
-async def test_03_the_limit_of_concurrency_is_one(name: str, asynchronous: bool) -> None:
+async def test_03_max_concurrency_limits_requests_in_flight(name: str, asynchronous: bool) -> None:
     sandbox.get().inject(Fault(delay=0.01), times=None)
     model = chat(**{name: 2})
     await model.abatch(["go"] * 12) if asynchronous else model.batch(["go"] * 12)
     assert sandbox.get().peak_in_flight == 2
 
 
-FAILURES: dict[str, tuple[Fault, type[Exception]]] = {
-    "401": (Fault(status=401), lc.ModelAuthenticationError),
-    "404": (Fault(status=404), lc.ModelNotFoundError),
-    "422": (Fault(status=422), lc.ModelInvalidRequestError),
-    "429": (Fault(status=429), lc.ModelRateLimitError),
-    "503": (Fault(status=503), lc.ModelAPIError),
-    "no connection": (Fault(connection="refused"), lc.ModelConnectionError),
-    "no answer in time": (Fault(connection="timeout"), lc.ModelTimeoutError),
-    "no JSON": (Fault(status=200, body="<html>"), lc.ModelAPIError),
-    "no answer in the JSON": (Fault(status=200, body={"id": 1}), lc.ModelAPIError),
-}
+FAILURES: list[tuple[Fault, type[Exception]]] = [
+    (Fault(status=401), lc.ModelAuthenticationError),
+    (Fault(status=404), lc.ModelNotFoundError),
+    (Fault(status=422), lc.ModelInvalidRequestError),
+    (Fault(status=429), lc.ModelRateLimitError),
+    (Fault(status=503), lc.ModelAPIError),
+    (Fault(connection="refused"), lc.ModelConnectionError),
+    (Fault(connection="timeout"), lc.ModelTimeoutError),
+    (Fault(status=200, body="<html>"), lc.ModelAPIError),
+    (Fault(status=200, body={"id": 1}), lc.ModelAPIError),
+]
 
 
-@pytest.mark.parametrize("name", FAILURES)
-@every_way
-async def test_04_every_failure_is_one_of_langchains_errors(way: str, name: str) -> None:
-    fault, expected = FAILURES[name]
-    sandbox.get().inject(fault)
-    with pytest.raises(expected) as caught:
-        await ask(chat(max_retries=0), way)
-    assert not isinstance(caught.value, httpx.HTTPError)
+@every_mode
+async def test_04_every_failure_is_a_model_error(mode: str) -> None:
+    for fault, expected in FAILURES:
+        sandbox.get().inject(fault)
+        with pytest.raises(expected) as caught:
+            await ask(chat(max_retries=0), mode)
+        assert not isinstance(caught.value, httpx.HTTPError), fault
 
 
 def test_04_a_prompt_that_is_too_long_is_a_context_overflow() -> None:
@@ -147,39 +146,39 @@ def test_04_a_prompt_that_is_too_long_is_a_context_overflow() -> None:
         model.invoke("word " * (model.profile or {})["max_input_tokens"])
 
 
-DAMAGE = {
-    "an error in the middle": Fault(error_after=2),
-    "cut off": Fault(cut_after=2),
-    "ended without a finish reason": Fault(cut_after=2, clean_cut=True),
+INTERRUPTIONS = {
+    "error event": Fault(error_after=2),
+    "connection closed": Fault(cut_after=2),
+    "no finish reason": Fault(cut_after=2, clean_cut=True),
 }
 
 
 @streamed
-@pytest.mark.parametrize("name", DAMAGE)
-async def test_05_a_stream_that_broke_never_looks_finished(way: str, name: str) -> None:
-    sandbox.get().inject(DAMAGE[name], times=None)
+@pytest.mark.parametrize("name", INTERRUPTIONS)
+async def test_05_an_interrupted_stream_raises(mode: str, name: str) -> None:
+    sandbox.get().inject(INTERRUPTIONS[name], times=None)
     with pytest.raises(StreamInterruptedError) as caught:
-        await ask(chat(), way)
+        await ask(chat(), mode)
     assert caught.value.partial is not None
 
 
 @streamed
-async def test_05_an_error_that_comes_first_is_told_as_what_it_is(way: str) -> None:
+async def test_05_an_error_as_the_first_event_is_raised(mode: str) -> None:
     error = {"object": "error", "message": "Too busy.", "type": "x", "code": "3505"}
-    model, _ = over(sse([{"error": error}]), max_retries=0)
+    model, _ = scripted(sse([{"error": error}]), max_retries=0)
     with pytest.raises(APIError, match="Too busy"):
-        await ask(model, way)
+        await ask(model, mode)
 
 
-# --- answers ---
+# --- answers
 
 
-@pytest.mark.parametrize("way", ["whole", "streamed"])
-def test_06_cached_tokens_are_counted(way: str) -> None:
+@pytest.mark.parametrize("mode", ["whole", "streamed"])
+def test_06_cached_tokens_are_counted(mode: str) -> None:
     model = chat(prompt_cache_key="a")
     prompt = "What is a mistral? " * 100
     model.invoke(prompt)
-    if way == "whole":
+    if mode == "whole":
         message = model.invoke(prompt)
     else:
         first, *rest = model.stream(prompt)
@@ -188,12 +187,12 @@ def test_06_cached_tokens_are_counted(way: str) -> None:
     assert message.usage_metadata["input_token_details"]["cache_read"] > 0
 
 
-@every_way
-async def test_07_the_model_that_answered_is_named(way: str) -> None:
-    reply = stream({"content": "a"}) if "stream" in way else answer("a")
-    model, wire = over(reply, model="mistral-large-latest")
+@every_mode
+async def test_07_model_name_is_the_model_that_answered(mode: str) -> None:
+    reply = stream({"content": "a"}) if "stream" in mode else answer("a")
+    model, wire = scripted(reply, model="mistral-large-latest")
     bound = model.bind(model="mistral-small-latest")
-    match way:
+    match mode:
         case "invoke":
             message = bound.invoke("go")
         case "ainvoke":
@@ -205,13 +204,13 @@ async def test_07_the_model_that_answered_is_named(way: str) -> None:
             first, *rest = [chunk async for chunk in bound.astream("go")]
             message = first + rest
     assert wire.bodies[0]["model"] == "mistral-small-latest"
-    assert message.response_metadata["model_name"] == "mistral-small-2603"  # said by the server
+    assert message.response_metadata["model_name"] == "mistral-small-2603"  # the server's
 
 
-# --- messages in ---
+# --- messages
 
 CALLING = AIMessage("I look.", tool_calls=[{"name": "weather", "args": {}, "id": "call_1"}])
-REFUSED_ELSEWHERE: dict[str, list[Any]] = {
+REFUSED_BY_MISTRAL: dict[str, list[Any]] = {
     "user after tool": [*PARIS, CALLING, ToolMessage("sun", tool_call_id="call_1"), *PARIS],
     "system not first": [*PARIS, AIMessage("Sun."), SystemMessage("Be brief."), *PARIS],
     "assistant last": [*PARIS, AIMessage("It is")],
@@ -220,31 +219,31 @@ REFUSED_ELSEWHERE: dict[str, list[Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED_ELSEWHERE)
+@pytest.mark.parametrize("name", REFUSED_BY_MISTRAL)
 def test_08_a_history_that_mistral_would_refuse_is_repaired(name: str) -> None:
-    history = REFUSED_ELSEWHERE[name]
+    history = REFUSED_BY_MISTRAL[name]
     before = copy.deepcopy(history)
     assert chat().invoke(history)
     assert sandbox.get().requests[0].status == 200
     assert history == before
 
 
-def test_09_text_beside_calls_is_kept_and_no_name_is_null() -> None:
+def test_09_text_beside_tool_calls_is_kept() -> None:
     chat().invoke([*PARIS, CALLING, ToolMessage("sun", tool_call_id="call_1")])
     _, calling, result = bodies()[0]["messages"]
     assert calling["content"] == "I look."
     assert "name" not in result
 
 
-FOREIGN: dict[str, list[Any]] = {
-    "cache marks": [
+OTHER_VENDORS: dict[str, list[Any]] = {
+    "cache_control": [
         HumanMessage([{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}])
     ],
-    "ids of blocks": [
+    "block ids": [
         SystemMessage([{"type": "text", "text": "a", "id": "lc_1"}]),
         HumanMessage([{"type": "text", "text": "a", "id": "lc_2", "index": 0}]),
     ],
-    "calls in the content only": [
+    "tool calls in the content only": [
         *PARIS,
         AIMessage([{"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {}}]),
         ToolMessage("sun", tool_call_id="toolu_1"),
@@ -269,15 +268,15 @@ FOREIGN: dict[str, list[Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", FOREIGN)
-def test_10_no_key_of_another_vendor_reaches_the_wire(name: str) -> None:
-    chat(model="mistral-medium-latest").invoke(FOREIGN[name])
-    assert sandbox.get().requests[0].status == 200  # its request models are closed
+@pytest.mark.parametrize("name", OTHER_VENDORS)
+def test_10_keys_of_other_vendors_are_not_sent(name: str) -> None:
+    chat(model="mistral-medium-latest").invoke(OTHER_VENDORS[name])
+    assert sandbox.get().requests[0].status == 200  # the sandbox refuses unknown keys
     for leaked in ("cache_control", "lc_", "tool_use", '"source"', "ada"):
         assert leaked not in str(bodies()[0])
 
 
-def test_11_documents_go_by_url_and_by_data() -> None:
+def test_11_documents_are_sent_by_url_and_as_data() -> None:
     by_url = {"type": "file", "url": "https://example.org/a.pdf", "mime_type": "application/pdf"}
     by_data = {"type": "file", "base64": "JVBERi0=", "mime_type": "application/pdf"}
     chat(model="mistral-medium-latest").invoke([HumanMessage([by_url, by_data])])
@@ -287,10 +286,10 @@ def test_11_documents_go_by_url_and_by_data() -> None:
     ]
 
 
-# --- tools and schemas ---
+# --- tools and schemas
 
 
-def test_12_strict_true_and_names_go_where_they_belong() -> None:
+def test_12_strict_and_tool_choice_are_sent_correctly() -> None:
     model = chat()
     model.bind_tools([weather], strict=True, tool_choice=True).invoke("Weather in Paris?")
     model.bind_tools([weather], tool_choice="weather", parallel_tool_calls=False).invoke("Paris?")
@@ -305,12 +304,12 @@ def test_12_strict_true_and_names_go_where_they_belong() -> None:
         model.bind_tools([weather], tool_choice="wether")
 
 
-def test_12_a_schema_is_forced_by_its_name() -> None:
+def test_12_a_schema_is_forced_by_name() -> None:
     chat().with_structured_output(Weather, method="function_calling").invoke("18 in Paris")
     assert bodies()[0]["tool_choice"]["function"]["name"] == "Weather"
 
 
-def test_13_structured_output_does_what_it_is_told() -> None:
+def test_13_structured_output_honours_its_arguments() -> None:
     model = chat()
     model.with_structured_output(Weather, method="json_schema", strict=False).invoke("18 in Paris")
     model.with_structured_output(Weather, method="json_schema", tools=[weather]).invoke("Hello")
@@ -324,28 +323,28 @@ def test_13_structured_output_does_what_it_is_told() -> None:
         model.with_structured_output(Weather, method="magic")  # type: ignore[arg-type]
 
 
-# --- streams ---
+# --- streams
 
 FRAGMENTS = {
     "index 0": [(0, '{"a":1,', "WcG8xhSs1", "f"), (0, '"b":2}', None, "")],
     "index 1": [(1, '{"a":1,', "WcG8xhSs1", "f"), (1, '"b":2}', None, "")],
     'id "null"': [(0, '{"a":1,', "WcG8xhSs1", "f"), (0, '"b":2}', "null", "")],
-    "letter by letter": [
-        (0, piece, "WcG8xhSs1" if not place else None, "f" if not place else "")
-        for place, piece in enumerate('{"a":1,"b":2}')
+    "single characters": [
+        (0, text, "WcG8xhSs1" if position == 0 else None, "f" if position == 0 else "")
+        for position, text in enumerate('{"a":1,"b":2}')
     ],
 }
 
 
 @pytest.mark.parametrize("version", [None, "v0", "v1", "v3 events"])
 @pytest.mark.parametrize("name", FRAGMENTS)
-def test_14_a_call_in_fragments_keeps_all_its_arguments(name: str, version: str | None) -> None:
+def test_14_a_fragmented_tool_call_keeps_its_arguments(name: str, version: str | None) -> None:
     reply = stream(*({"tool_calls": [call(*piece)]} for piece in FRAGMENTS[name]))
     if version == "v3 events":
-        model, _ = over(reply)
+        model, _ = scripted(reply)
         message: Any = model.stream_events("go", version="v3").output
     else:
-        model, _ = over(reply, output_version=version)
+        model, _ = scripted(reply, output_version=version)
         first, *rest = model.stream("go")
         message = first + rest
     (tool_call,) = message.tool_calls
@@ -353,7 +352,7 @@ def test_14_a_call_in_fragments_keeps_all_its_arguments(name: str, version: str 
     assert len(tool_call["id"]) == 9
 
 
-def test_14_calls_side_by_side_stay_apart() -> None:
+def test_14_parallel_tool_calls_stay_separate() -> None:
     sandbox.get().inject(Fault(split_calls=True))
     two = [Call("weather", '{"city": "Paris"}'), Call("weather", '{"city": "Rome"}')]
     sandbox.get().reply("I look.", calls=two)
@@ -375,7 +374,7 @@ def test_15_thinking_text_and_citation_keep_their_order_in_events() -> None:
         },
         {"content": " is sunny."},
     ]
-    model, _ = over(stream(*deltas))
+    model, _ = scripted(stream(*deltas))
     blocks = model.stream_events("go", version="v3").output.content_blocks
     assert [(block["type"], block.get("text")) for block in blocks] == [
         ("reasoning", None),
@@ -385,50 +384,50 @@ def test_15_thinking_text_and_citation_keep_their_order_in_events() -> None:
     assert blocks[1]["annotations"][0]["extras"] == {"reference_ids": [1]}
 
 
-def test_16_a_piece_of_a_call_is_not_shown_as_a_call() -> None:
-    model, _ = over(stream({"tool_calls": [call(0, '{"a":', "WcG8xhSs1", "f")]}, finish=None))
-    shown: list[Any] = []
+def test_16_a_fragment_is_not_a_tool_call_block() -> None:
+    model, _ = scripted(stream({"tool_calls": [call(0, '{"a":', "WcG8xhSs1", "f")]}, finish=None))
+    blocks: list[Any] = []
     with pytest.raises(StreamInterruptedError):
-        shown.extend(block for chunk in model.stream("go") for block in chunk.content_blocks)
-    assert [block["type"] for block in shown] == ["tool_call_chunk"]
+        blocks.extend(block for chunk in model.stream("go") for block in chunk.content_blocks)
+    assert [block["type"] for block in blocks] == ["tool_call_chunk"]
 
 
-def test_17_all_answers_are_given_and_none_is_lost_in_a_stream() -> None:
+def test_17_every_choice_is_returned_or_refused() -> None:
     choices = [
         {"message": {"role": "assistant", "content": t}, "finish_reason": "stop"} for t in "ab"
     ]
-    model, _ = over(answers(*choices), n=2)
+    model, _ = scripted(answers(*choices), n=2)
     (generations,) = model.generate([[HumanMessage("go")]]).generations
     assert [generation.text for generation in generations] == ["a", "b"]
     with pytest.raises(InvalidRequestError, match="cannot be streamed"):
         list(model.stream("go"))
 
 
-# --- the object ---
+# --- the object
 
 
-@every_way
-async def test_18_without_a_key_nothing_is_sent(way: str) -> None:
+@every_mode
+async def test_18_nothing_is_sent_without_a_key(mode: str) -> None:
     wire = network()
     with pytest.raises(ConfigurationError, match="MISTRAL_API_KEY"):
-        await ask(ChatPortkeyMistral(**wire.clients), way)
+        await ask(ChatPortkeyMistral(**wire.clients), mode)
     assert wire.requests == []
 
 
-def test_19_objects_pickle_copy_and_take_changes() -> None:
-    model, wire = over(answer("a"), answer("b"), api_key="one")
-    open_ = model.configurable_fields(api_key=ConfigurableField(id="api_key"))
-    open_.invoke("go")
-    open_.invoke("go", {"configurable": {"api_key": "two"}})
+def test_19_models_pickle_copy_and_reconfigure() -> None:
+    model, wire = scripted(answer("a"), answer("b"), api_key="one")
+    configurable = model.configurable_fields(api_key=ConfigurableField(id="api_key"))
+    configurable.invoke("go")
+    configurable.invoke("go", {"configurable": {"api_key": "two"}})
     sent = [request.headers["authorization"] for request in wire.requests]
     assert sent == ["Bearer one", "Bearer two"]
     used = chat()
     used.invoke("go")
-    for again in (pickle.loads(pickle.dumps(used)), copy.deepcopy(used)):
-        assert again.invoke("Say exactly: done").text == "done"
+    for copied in (pickle.loads(pickle.dumps(used)), copy.deepcopy(used)):
+        assert copied.invoke("Say exactly: done").text == "done"
 
 
-def test_19_one_object_serves_several_loops(mistral_sandbox_url: str) -> None:
+def test_19_one_model_serves_several_event_loops(mistral_sandbox_url: str) -> None:
     model = ChatPortkeyMistral(api_key="k", base_url=mistral_sandbox_url)
     assert [asyncio.run(ask(model, "ainvoke")) for _ in range(3)] == ["done"] * 3
 
@@ -438,7 +437,7 @@ def test_20_tokens_are_counted_without_a_download() -> None:
     assert chat().get_num_tokens_from_messages(PARIS, tools=[weather]) > 10
 
 
-def test_21_one_name_of_the_provider_and_a_true_profile() -> None:
+def test_21_provider_name_and_profile_are_consistent() -> None:
     model = chat()
     provider = model.invoke("go").response_metadata["model_provider"]
     assert model._get_ls_params()["ls_provider"] == provider
@@ -451,7 +450,7 @@ def test_21_one_name_of_the_provider_and_a_true_profile() -> None:
             assert ("reasoning_effort_levels" in profile) is bool(info.reasoning_efforts)
 
 
-def test_22_the_route_is_part_of_what_identifies_an_object() -> None:
+def test_22_the_route_is_part_of_the_cache_key() -> None:
     cache = InMemoryCache()
     one = chat(base_url="sandbox:east", cache=cache)
     two = chat(base_url="sandbox:west", cache=cache)
@@ -461,15 +460,15 @@ def test_22_the_route_is_part_of_what_identifies_an_object() -> None:
     assert (len(sandbox.get("east").requests), len(sandbox.get("west").requests)) == (2, 1)
 
 
-TRUSTS = """
+TLS_AT_FIRST_CALL = """
 import os, socket, ssl
 
-asked = []
+ca_files = []
 
 
 def create(*args, **kwargs):
-    asked.append(kwargs.get("cafile"))
-    raise OSError("enough is known")
+    ca_files.append(kwargs.get("cafile"))
+    raise OSError("stop here")
 
 
 ssl.create_default_context = create
@@ -477,29 +476,29 @@ from langchain_portkey_mistral import ChatPortkeyMistral
 
 server = socket.create_server(("127.0.0.1", 0))
 url = f"https://127.0.0.1:{server.getsockname()[1]}/v1"
+os.environ["SSL_CERT_FILE"] = "/company.pem"
 chat = ChatPortkeyMistral(api_key="k", base_url=url, max_retries=0)
-assert not asked, "a TLS context at import or construction"
-os.environ["SSL_CERT_FILE"] = "/of/the/company.pem"
+assert not ca_files, "a TLS context at import or construction"
 try:
     chat.invoke("go")
 except Exception as error:
-    assert "enough is known" in repr(error), error
-assert asked == ["/of/the/company.pem"], asked
+    assert "stop here" in repr(error), error
+assert ca_files == ["/company.pem"], ca_files
 """
 
 
-def test_23_no_tls_before_the_first_call_and_the_users_certificates_then() -> None:
-    subprocess.run([sys.executable, "-c", TRUSTS], check=True)
+def test_23_the_tls_context_is_created_at_the_first_call() -> None:
+    subprocess.run([sys.executable, "-c", TLS_AT_FIRST_CALL], check=True)
 
 
-@every_way
-async def test_24_request_id_limits_and_retry_after_are_told(way: str) -> None:
+@every_mode
+async def test_24_request_id_rate_limits_and_retry_after_are_exposed(mode: str) -> None:
     limits = {"x-ratelimit-remaining-req-minute": "9"}
-    reply = stream({"content": "a"}) if "stream" in way else answer("a")
+    reply = stream({"content": "a"}) if "stream" in mode else answer("a")
     reply.headers.update(limits | {"mistral-correlation-id": "r1"})
     refusal = httpx.Response(429, json={"message": "no"}, headers={"retry-after": "7"})
-    model, _ = over(reply, refusal, max_retries=0)
-    match way:
+    model, _ = scripted(reply, refusal, max_retries=0)
+    match mode:
         case "invoke":
             message: Any = model.invoke("go")
         case "ainvoke":
@@ -511,11 +510,11 @@ async def test_24_request_id_limits_and_retry_after_are_told(way: str) -> None:
     assert message.response_metadata["request_id"] == "r1"
     assert message.response_metadata["rate_limits"] == limits
     with pytest.raises(lc.ModelRateLimitError) as caught:
-        await ask(model, way)
+        await ask(model, mode)
     assert caught.value.retry_after == 7  # type: ignore[attr-defined]
 
 
-def test_each_of_the_twenty_four_has_its_test() -> None:
+def test_every_defect_has_a_test() -> None:
     names = {name for name in globals() if name.startswith("test_")}
     numbers = {int(name[5:7]) for name in names if name[5:7].isdigit()}
     assert numbers == set(range(1, 25))

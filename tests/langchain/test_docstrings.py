@@ -1,6 +1,6 @@
-"""Every Python snippet of the docstrings and of the pages for LangChain's documentation runs as it stands.
+"""Every Python snippet of the docstrings, and of the pages for LangChain's documentation, runs.
 
-They are written for the real service; here `MISTRAL_BASE_URL` sends them to the sandbox.
+They are written for the real API; `MISTRAL_BASE_URL` sends them to the sandbox.
 """
 
 from __future__ import annotations
@@ -72,23 +72,23 @@ def _to_the_sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_a_class_is_told_in_the_sections_of_the_template(name: str) -> None:
+def test_class_docstrings_have_the_sections_of_langchains_template(name: str) -> None:
     text = inspect.getdoc(getattr(langchain_portkey_mistral, name)) or ""
     assert re.findall(r"^(\w.*):$", text, re.MULTILINE) == [*SECTIONS[name], "Raises"]
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_the_snippets_of_a_class_run(name: str) -> None:
+def test_the_snippets_of_class_docstrings_run(name: str) -> None:
     run(inspect.getdoc(getattr(langchain_portkey_mistral, name)) or "", name)
 
 
 @pytest.mark.parametrize("page", sorted(PAGES.glob("*.mdx")), ids=lambda page: page.stem)
-def test_the_snippets_of_a_page_run(page: Path) -> None:
+def test_the_snippets_of_pages_run(page: Path) -> None:
     run(page.read_text(encoding="utf-8"), page.name)
 
 
 @pytest.mark.parametrize("module", [factory], ids=lambda module: module.__name__)
-def test_the_examples_run(module: ModuleType) -> None:
+def test_the_doctests_run(module: ModuleType) -> None:
     results = doctest.testmod(module)
     assert results.attempted
     assert not results.failed

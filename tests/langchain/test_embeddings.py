@@ -1,4 +1,4 @@
-"""Embeddings as LangChain asks for them. Batching and order have their tests with the core."""
+"""`PortkeyMistralEmbeddings`. Batching and order are tested with the core."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from langchain_portkey_mistral import PortkeyMistralEmbeddings
 from portkey_mistral.exceptions import ConfigurationError, InvalidRequestError, RateLimitError
 from portkey_mistral.sandbox import Sandbox
+from portkey_mistral.tokens import token_ids
 from scripted import network
 
 
@@ -21,7 +22,7 @@ def embeddings(mistral_sandbox: Sandbox) -> PortkeyMistralEmbeddings:
     return PortkeyMistralEmbeddings(base_url="sandbox:", api_key="k")
 
 
-async def test_one_text_and_many_in_both_worlds(embeddings: PortkeyMistralEmbeddings) -> None:
+async def test_one_text_and_several_sync_and_async(embeddings: PortkeyMistralEmbeddings) -> None:
     one = embeddings.embed_query("a mistral")
     many = embeddings.embed_documents(["a mistral", "a portkey"])
     assert len(one) == 1024
@@ -32,19 +33,19 @@ async def test_one_text_and_many_in_both_worlds(embeddings: PortkeyMistralEmbedd
     assert await embeddings.aembed_documents(["a mistral", "a portkey"]) == many
 
 
-async def test_vectors_may_travel_as_base64(
+async def test_base64_encoding_gives_the_same_vectors(
     embeddings: PortkeyMistralEmbeddings, mistral_sandbox: Sandbox
 ) -> None:
     packed = PortkeyMistralEmbeddings(base_url="sandbox:", encoding_format="base64")
     texts = ["a mistral", "a portkey"]
-    wanted = embeddings.embed_documents(texts)
+    expected = embeddings.embed_documents(texts)
     for vectors in (packed.embed_documents(texts), await packed.aembed_documents(texts)):
         assert all(type(number) is float for vector in vectors for number in vector)
-        assert [pytest.approx(vector, abs=1e-6) for vector in wanted] == vectors
+        assert [pytest.approx(vector, abs=1e-6) for vector in expected] == vectors
     assert mistral_sandbox.requests[-1].body["encoding_format"] == "base64"
 
 
-async def test_no_texts_give_no_vectors_and_no_call(
+async def test_no_call_is_made_for_no_texts(
     embeddings: PortkeyMistralEmbeddings, mistral_sandbox: Sandbox
 ) -> None:
     assert embeddings.embed_documents([]) == []
@@ -52,7 +53,7 @@ async def test_no_texts_give_no_vectors_and_no_call(
     assert mistral_sandbox.requests == []
 
 
-def test_more_texts_than_a_request_may_hold_come_back_in_order(
+def test_texts_for_several_requests_keep_their_order(
     embeddings: PortkeyMistralEmbeddings, mistral_sandbox: Sandbox
 ) -> None:
     texts = [f"text number {number}" for number in range(600)]
@@ -63,7 +64,7 @@ def test_more_texts_than_a_request_may_hold_come_back_in_order(
 
 
 @pytest.mark.parametrize("name", ["output_dimension", "dimensions"])
-def test_codestral_embed_lets_one_choose_the_length(name: str, mistral_sandbox: Sandbox) -> None:
+def test_codestral_embed_has_a_configurable_dimension(name: str, mistral_sandbox: Sandbox) -> None:
     fields: dict[str, Any] = {name: 64, "output_dtype": "int8"}
     embeddings = PortkeyMistralEmbeddings(
         model="codestral-embed", base_url="sandbox:", api_key="k", **fields
@@ -75,7 +76,7 @@ def test_codestral_embed_lets_one_choose_the_length(name: str, mistral_sandbox: 
     assert (body["output_dimension"], body["output_dtype"]) == (64, "int8")
 
 
-def test_what_was_not_set_is_not_sent_and_extras_are() -> None:
+def test_unset_fields_are_not_sent_and_model_kwargs_are() -> None:
     reply = httpx.Response(
         200,
         json={
@@ -100,17 +101,18 @@ def test_what_was_not_set_is_not_sent_and_extras_are() -> None:
     assert body["metadata"] == {"team": "search"}
 
 
-def test_they_serve_a_vector_store(embeddings: PortkeyMistralEmbeddings) -> None:
+def test_a_vector_store_uses_them(embeddings: PortkeyMistralEmbeddings) -> None:
     store = InMemoryVectorStore(embeddings)
     store.add_texts(["Codestral completes code.", "Pixtral sees pictures."])
     (found,) = store.similarity_search("Which model completes code?", k=1)
     assert found.page_content == "Codestral completes code."
 
 
-async def test_a_text_that_is_too_long_is_named_by_its_place(
+async def test_a_text_that_is_too_long_is_named_by_its_index(
     embeddings: PortkeyMistralEmbeddings, mistral_sandbox: Sandbox
 ) -> None:
-    # Counted with mistral-common, so nothing is sent.
+    # Counted with mistral-common once it is loaded, so nothing is sent.
+    token_ids("Load it.", embeddings.model)
     texts = ["fine", "word " * 20_000]
     with pytest.raises(InvalidRequestError, match=r"inputs\[1\] has \d+ tokens"):
         embeddings.embed_documents(texts)
@@ -119,21 +121,21 @@ async def test_a_text_that_is_too_long_is_named_by_its_place(
     assert mistral_sandbox.requests == []
 
 
-def test_errors_come_through(mistral_sandbox: Sandbox) -> None:
+def test_errors_are_raised(mistral_sandbox: Sandbox) -> None:
     mistral_sandbox.fail(429, times=None)
     embeddings = PortkeyMistralEmbeddings(base_url="sandbox:", api_key="k", max_retries=0)
     with pytest.raises(RateLimitError):
         embeddings.embed_query("a")
 
 
-def test_an_unknown_argument_names_the_right_one() -> None:
+def test_an_unknown_constructor_argument_is_refused_with_the_closest_name() -> None:
     with pytest.raises(
         ConfigurationError, match="'output_dimensions'; did you mean 'output_dimension'"
     ):
         PortkeyMistralEmbeddings(base_url="sandbox:", output_dimensions=3)
 
 
-async def test_texts_are_embedded_as_they_are_read(
+async def test_embed_iter_yields_batches_in_order(
     embeddings: PortkeyMistralEmbeddings, mistral_sandbox: Sandbox
 ) -> None:
     texts = [f"text number {number}" for number in range(1200)]
@@ -144,7 +146,7 @@ async def test_texts_are_embedded_as_they_are_read(
     assert [b.vectors for b in asynchronous] == [b.vectors for b in batches]
 
 
-async def test_errors_of_a_long_job_are_langchains_too(mistral_sandbox: Sandbox) -> None:
+async def test_errors_of_embed_iter_are_langchains(mistral_sandbox: Sandbox) -> None:
     mistral_sandbox.fail(500, times=None)
     embeddings = PortkeyMistralEmbeddings(base_url="sandbox:", max_retries=0)
     with pytest.raises(ModelError):
@@ -153,7 +155,7 @@ async def test_errors_of_a_long_job_are_langchains_too(mistral_sandbox: Sandbox)
         [batch async for batch in embeddings.aembed_iter(iter(["a", "b"]))]
 
 
-def test_progress_is_shown(
+def test_a_progress_bar_is_shown(
     embeddings: PortkeyMistralEmbeddings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     PortkeyMistralEmbeddings(base_url="sandbox:", show_progress_bar=True).embed_documents(["a"])

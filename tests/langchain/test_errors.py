@@ -1,10 +1,12 @@
-"""Every failure is the core's error and LangChain's at once."""
+"""Every failure is an error of the core's class and of LangChain's."""
 
 from __future__ import annotations
 
 import inspect
 import pickle
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -81,51 +83,47 @@ CALLS: dict[str, Callable[[dict[str, Any]], Any]] = {
 }
 
 
-async def fail(way: str, *replies: Any) -> core.PortkeyMistralError:
+async def fail(mode: str, *replies: Any) -> core.PortkeyMistralError:
     """Make one call and return its error."""
     with pytest.raises(core.PortkeyMistralError) as caught:
-        result = CALLS[way](connection(*replies))
+        result = CALLS[mode](connection(*replies))
         if inspect.isawaitable(result):
             await result
     return caught.value
 
 
-@pytest.mark.parametrize("way", CALLS)
-@pytest.mark.parametrize("status", STATUSES)
-async def test_each_status_is_both_ours_and_langchains(status: int, way: str) -> None:
-    ours, theirs = STATUSES[status]
-    error = await fail(way, refusal(status))
-    assert isinstance(error, ours)
-    assert isinstance(error, theirs)
-    assert isinstance(error, lc.ModelError)
-    assert error.is_retryable is (status in (408, 429, 500, 503))
-    assert isinstance(error, core.APIStatusError)
-    assert [attempt.status for attempt in error.attempts] == [status]
-    assert error.response.status_code == status
-    assert "set-cookie" not in error.response.headers
-    assert KEY not in repr(error) + str(error) + repr(error.__dict__)
+@pytest.mark.parametrize("mode", CALLS)
+async def test_every_status_maps_to_the_core_and_to_langchain(mode: str) -> None:
+    for status, (core_class, langchain_class) in STATUSES.items():
+        error = await fail(mode, refusal(status))
+        assert isinstance(error, core_class), status
+        assert isinstance(error, langchain_class), status
+        assert isinstance(error, lc.ModelError), status
+        assert error.is_retryable is (status in (408, 429, 500, 503)), status
+        assert isinstance(error, core.APIStatusError), status
+        assert [attempt.status for attempt in error.attempts] == [status]
+        assert error.response.status_code == status
+        assert "set-cookie" not in error.response.headers
+        assert KEY not in repr(error) + str(error) + repr(error.__dict__)
 
 
-@pytest.mark.parametrize("way", CALLS)
-@pytest.mark.parametrize(
-    ("failure", "ours", "theirs"),
-    [
-        (httpx.ConnectError("refused"), core.APIConnectionError, lc.ModelConnectionError),
-        (httpx.ReadTimeout("slow"), core.APITimeoutError, lc.ModelTimeoutError),
-        (httpx.Response(200, text="<html>"), core.APIError, lc.ModelError),
-    ],
-    ids=["connection", "timeout", "body"],
-)
-async def test_failures_without_a_status(
-    failure: Any, ours: type[Exception], theirs: type[Exception], way: str
-) -> None:
-    error = await fail(way, failure)
-    assert isinstance(error, ours)
-    assert isinstance(error, theirs)
-    assert error.is_retryable is True
+FAILURES: list[tuple[Any, type[Exception], type[Exception]]] = [
+    (httpx.ConnectError("refused"), core.APIConnectionError, lc.ModelConnectionError),
+    (httpx.ReadTimeout("slow"), core.APITimeoutError, lc.ModelTimeoutError),
+    (httpx.Response(200, text="<html>"), core.APIError, lc.ModelError),
+]
 
 
-async def test_a_prompt_that_is_too_long_is_langchains_context_overflow() -> None:
+@pytest.mark.parametrize("mode", CALLS)
+async def test_failures_without_a_status_map_to_both(mode: str) -> None:
+    for failure, core_class, langchain_class in FAILURES:
+        error = await fail(mode, failure)
+        assert isinstance(error, core_class), failure
+        assert isinstance(error, langchain_class), failure
+        assert error.is_retryable is True, failure
+
+
+async def test_a_prompt_that_is_too_long_is_a_context_overflow() -> None:
     text = (
         "Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum "
         "context length"
@@ -137,7 +135,7 @@ async def test_a_prompt_that_is_too_long_is_langchains_context_overflow() -> Non
     assert error.is_retryable is False
 
 
-# What Mistral says within a stream that began with a good status, by its code.
+# Errors in a response with status 200, whole or as an event of a stream, by Mistral's code.
 IN_BAND: dict[str, tuple[str, type[Exception], bool]] = {
     "3051": ("Prompt contains 40000 tokens, too large for model", lc.ContextOverflowError, False),
     "1500": ("Invalid model: x", lc.ModelInvalidRequestError, False),
@@ -147,19 +145,18 @@ IN_BAND: dict[str, tuple[str, type[Exception], bool]] = {
 }
 
 
-@pytest.mark.parametrize("code", IN_BAND)
-@pytest.mark.parametrize("way", ["stream", "astream", "events", "invoke"])
-async def test_an_error_with_a_good_status_is_what_its_code_says(way: str, code: str) -> None:
-    message, theirs, retryable = IN_BAND[code]
-    body = {"object": "error", "message": message, "type": "x", "param": None, "code": code}
-    reply = httpx.Response(200, json=body) if way == "invoke" else sse([body], done=False)
-    error = await fail(way, reply)
-    assert isinstance(error, theirs)
-    assert isinstance(error, lc.ModelError)
-    assert error.is_retryable is retryable
+@pytest.mark.parametrize("mode", ["stream", "astream", "events", "invoke"])
+async def test_an_error_in_a_200_response_is_classified_by_its_code(mode: str) -> None:
+    for code, (message, langchain_class, retryable) in IN_BAND.items():
+        body = {"object": "error", "message": message, "type": "x", "param": None, "code": code}
+        reply = httpx.Response(200, json=body) if mode == "invoke" else sse([body], done=False)
+        error = await fail(mode, reply)
+        assert isinstance(error, langchain_class), code
+        assert isinstance(error, lc.ModelError), code
+        assert error.is_retryable is retryable, code
 
 
-def test_a_missing_key_is_said_at_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_key_is_an_error_at_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MISTRAL_API_KEY", raising=False)
     with pytest.raises(core.ConfigurationError, match="MISTRAL_API_KEY") as caught:
         ChatPortkeyMistral().invoke("go")
@@ -169,13 +166,24 @@ def test_a_missing_key_is_said_at_the_first_call(monkeypatch: pytest.MonkeyPatch
     assert caught.value.is_retryable is False
 
 
-CLASSES = [
+ERRORS = [
     core.ConfigurationError("m"),
     core.InvalidRequestError("m"),
     core.CapabilityError("m"),
     core.ParameterLossError("m", parameters=("n",)),
     core.ResidencyError("m", path="config"),
+    core.ModerationError("m", violations={0: {"pii": 0.8}}),
     core.APIError("m"),
+    core.BudgetExceededError(
+        "m",
+        key="team",
+        per="day",
+        limit=Decimal(5),
+        spent=Decimal(4),
+        estimate=Decimal(2),
+        resets_at=datetime(2026, 12, 1, tzinfo=UTC),
+    ),
+    core.BatchError("m", status="FAILED"),
     core.APIConnectionError("m"),
     core.APITimeoutError("m"),
     core.APIStatusError("m", status_code=418),
@@ -190,20 +198,20 @@ CLASSES = [
     core.InternalServerError("m", status_code=500),
     core.GatewayError("m", status_code=412),
     core.GatewayError("m", status_code=502),
-    *(core.GatewayError("m", status_code=status) for status in (401, 403, 404, 408)),
+    core.GatewayError("m", status_code=408),
     core.GuardrailDeniedError("m", status_code=446, hook_results={"a": 1}),
     core.ResponseFormatError("m", body="x"),
     core.StreamInterruptedError("m"),
 ]
 
 
-def test_the_table_knows_every_class_of_the_core() -> None:
-    known = {type(error) for error in CLASSES} | {core.PortkeyMistralError}
-    assert known == {getattr(core, name) for name in core.__all__}
+def test_every_class_of_the_core_is_covered() -> None:
+    covered = {type(error) for error in ERRORS} | {core.PortkeyMistralError}
+    assert covered == {getattr(core, name) for name in core.__all__}
 
 
-@pytest.mark.parametrize("error", CLASSES, ids=lambda error: type(error).__name__)
-def test_a_converted_error_loses_nothing_and_pickles(error: core.PortkeyMistralError) -> None:
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_a_converted_error_keeps_everything_and_pickles(error: core.PortkeyMistralError) -> None:
     error.attempts = (AttemptRecord("config", "mistral-ai", "m", 1, 500),)
     error.add_note("first target: down")
     converted = errors.for_langchain(error)
@@ -219,23 +227,24 @@ def test_a_converted_error_loses_nothing_and_pickles(error: core.PortkeyMistralE
     assert errors.for_langchain(converted) is converted
 
 
-OF_A_GATEWAY: dict[int, tuple[type[Exception], bool]] = {
-    400: (lc.ModelInvalidRequestError, False),
-    401: (lc.ModelAuthenticationError, False),
-    403: (lc.ModelPermissionDeniedError, False),
-    404: (lc.ModelNotFoundError, False),
-    408: (lc.ModelTimeoutError, True),
-    412: (lc.ModelInvalidRequestError, False),
-    429: (lc.ModelRateLimitError, True),
-    446: (lc.ModelPermissionDeniedError, False),
-    500: (lc.ModelAPIError, True),
-    502: (lc.ModelAPIError, True),
+GATEWAY_STATUSES: dict[int, tuple[type[Exception], type[Exception], bool]] = {
+    400: (core.GatewayError, lc.ModelInvalidRequestError, False),
+    401: (core.AuthenticationError, lc.ModelAuthenticationError, False),
+    402: (core.PermissionDeniedError, lc.ModelPermissionDeniedError, False),
+    403: (core.PermissionDeniedError, lc.ModelPermissionDeniedError, False),
+    404: (core.NotFoundError, lc.ModelNotFoundError, False),
+    408: (core.GatewayError, lc.ModelTimeoutError, True),
+    412: (core.PermissionDeniedError, lc.ModelPermissionDeniedError, False),
+    429: (core.RateLimitError, lc.ModelRateLimitError, True),
+    446: (core.GuardrailDeniedError, lc.ModelPermissionDeniedError, False),
+    500: (core.GatewayError, lc.ModelAPIError, True),
+    502: (core.GatewayError, lc.ModelAPIError, True),
 }
 
 
-@pytest.mark.parametrize("status", OF_A_GATEWAY)
-def test_what_the_gateway_itself_says_is_langchains_error_by_its_status(status: int) -> None:
-    theirs, retryable = OF_A_GATEWAY[status]
+@pytest.mark.parametrize("status", GATEWAY_STATUSES)
+def test_gateway_errors_map_to_langchain_by_status(status: int) -> None:
+    core_class, langchain_class, retryable = GATEWAY_STATUSES[status]
     refused = httpx.Response(status, json={"status": "failure", "message": "no"})
     chat = ChatPortkeyMistral(
         gateway_url="https://gateway.test/v1",
@@ -244,9 +253,9 @@ def test_what_the_gateway_itself_says_is_langchains_error_by_its_status(status: 
         max_retries=0,
         **network(refused).clients,
     )
-    with pytest.raises(theirs) as caught:
+    with pytest.raises(langchain_class) as caught:
         chat.invoke("go")
-    assert isinstance(caught.value, core.GatewayError | core.RateLimitError)
+    assert isinstance(caught.value, core_class)
     assert caught.value.is_retryable is retryable  # type: ignore[attr-defined]
 
 
@@ -258,7 +267,7 @@ class Tracer(BaseCallbackHandler):
         self.seen.append((error, kwargs.get("response")))
 
 
-def test_tracers_see_status_body_and_request_id() -> None:
+def test_tracers_get_status_body_and_request_id() -> None:
     tracer = Tracer()
     chat = ChatPortkeyMistral(**connection(refusal(429, "Rate limit exceeded", "1300")))
     with pytest.raises(core.RateLimitError):
@@ -271,7 +280,7 @@ def test_tracers_see_status_body_and_request_id() -> None:
     assert KEY not in repr(tracer.seen)
 
 
-def test_langchains_own_retry_sees_the_class() -> None:
+def test_langchains_with_retry_works_with_the_classes() -> None:
     wire = network(refusal(503), refusal(503), refusal(401))
     chat = ChatPortkeyMistral(
         api_key=KEY, base_url="https://mistral.test", max_retries=0, **wire.clients

@@ -1,7 +1,7 @@
-"""`stream_events(version="v3")`: events by the protocol, in the order in which the model spoke.
+"""`stream_events(version="v3")`: events that follow the protocol, in the order of the model's output.
 
-They are written by the model itself, and by LangChain's core of the model's chunks: in a process where another
-integration wraps the model, say. Both have to be right.
+`ChatPortkeyMistral` produces them natively. LangChain can also derive them from its chunks, for a model that wraps
+ours; both have to be correct.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ CALLED = [
     {"tool_calls": [call(0, ' "Paris"}', "null")]},
     {"tool_calls": [call(1, '{"zone": "CET"}', "WcG8xhSs2", "clock")]},
 ]
-# What the model says, and the blocks that have to come of it, in order.
+# Deltas, and the types of the blocks that they have to become, in order.
 ANSWERS: dict[str, tuple[list[Mapping[str, Any]], list[str]]] = {
     "text": ([{"content": "It is "}, {"content": "sunny."}], ["text"]),
-    "nothing": ([{"content": ""}], []),
+    "no content": ([{"content": ""}], []),
     "a call": (CALLED[:2], ["tool_call"]),
     "two calls": (CALLED, ["tool_call", "tool_call"]),
     "text and calls": ([{"content": "I look."}, *CALLED], ["text", "tool_call", "tool_call"]),
@@ -64,12 +64,12 @@ ANSWERS: dict[str, tuple[list[Mapping[str, Any]], list[str]]] = {
     ),
     "thinking and a call": ([*thinking("Hm."), *CALLED[:2]], ["reasoning", "tool_call"]),
     "citations": (CITED, ["text", "text", "text"]),
-    "all of it": (
+    "everything": (
         [*thinking("Hm."), *CITED, *CALLED],
         ["reasoning", "text", "text", "text", "tool_call", "tool_call"],
     ),
 }
-TEXTS = {"citations": ["Paris", " and Rome", "."], "all of it": ["Paris", " and Rome", "."]}
+TEXTS = {"citations": ["Paris", " and Rome", "."], "everything": ["Paris", " and Rome", "."]}
 
 
 async def events(chat: ChatPortkeyMistral, *, asynchronous: bool) -> tuple[list[Any], Any]:
@@ -82,14 +82,14 @@ async def events(chat: ChatPortkeyMistral, *, asynchronous: bool) -> tuple[list[
     return list(run), run.output
 
 
-class Bridged(ChatPortkeyMistral):
-    """Leaves the events to LangChain's core, which makes them of the chunks."""
+class Derived(ChatPortkeyMistral):
+    """Leaves the events to LangChain, which derives them from the chunks."""
 
     _stream_chat_model_events: ClassVar[None] = None  # type: ignore[assignment]
     _astream_chat_model_events: ClassVar[None] = None  # type: ignore[assignment]
 
 
-both = pytest.mark.parametrize("cls", [ChatPortkeyMistral, Bridged], ids=["own", "bridged"])
+both = pytest.mark.parametrize("cls", [ChatPortkeyMistral, Derived], ids=["native", "derived"])
 
 
 def model(cls: type[ChatPortkeyMistral], deltas: Sequence[Mapping[str, Any]]) -> ChatPortkeyMistral:
@@ -98,25 +98,23 @@ def model(cls: type[ChatPortkeyMistral], deltas: Sequence[Mapping[str, Any]]) ->
 
 @both
 @pytest.mark.parametrize("asynchronous", [False, True])
-@pytest.mark.parametrize("name", ANSWERS)
 async def test_events_are_valid_and_in_order(
-    name: str, asynchronous: bool, cls: type[ChatPortkeyMistral]
+    asynchronous: bool, cls: type[ChatPortkeyMistral]
 ) -> None:
-    deltas, expected = ANSWERS[name]
-    chat = model(cls, deltas)
-    seen, message = await events(chat, asynchronous=asynchronous)
-    assert_valid_event_stream(seen)
-    started = [e["content"]["type"] for e in seen if e["event"] == "content-block-start"]
-    assert [kind.removesuffix("_chunk") for kind in started] == expected
-    assert [block["type"] for block in message.content_blocks] == expected
-    assert message.response_metadata["model_provider"] == "portkey-mistral"
-    assert message.response_metadata["finish_reason"] == "stop"
-    assert message.usage_metadata["total_tokens"] == 15
+    for name, (deltas, expected) in ANSWERS.items():
+        seen, message = await events(model(cls, deltas), asynchronous=asynchronous)
+        assert_valid_event_stream(seen)
+        started = [e["content"]["type"] for e in seen if e["event"] == "content-block-start"]
+        assert [type_.removesuffix("_chunk") for type_ in started] == expected, name
+        assert [block["type"] for block in message.content_blocks] == expected, name
+        assert message.response_metadata["model_provider"] == "portkey-mistral"
+        assert message.response_metadata["finish_reason"] == "stop"
+        assert message.usage_metadata["total_tokens"] == 15
 
 
 @both
 @pytest.mark.parametrize("name", TEXTS)
-def test_citations_stand_on_their_texts(name: str, cls: type[ChatPortkeyMistral]) -> None:
+def test_citations_are_on_their_text(name: str, cls: type[ChatPortkeyMistral]) -> None:
     deltas, _ = ANSWERS[name]
     chat = model(cls, deltas)
     message = chat.stream_events("go", version="v3").output
@@ -133,9 +131,9 @@ def test_citations_stand_on_their_texts(name: str, cls: type[ChatPortkeyMistral]
 @pytest.mark.parametrize(
     "fault",
     [Fault(split_calls=True), Fault(usage="alone"), Fault(piece_bytes=1), Fault(framing="crlf")],
-    ids=["calls in fragments", "usage alone", "byte by byte", "crlf"],
+    ids=["fragmented calls", "usage event", "byte by byte", "crlf"],
 )
-async def test_every_legal_dialect_of_the_sandbox(
+async def test_events_are_valid_however_the_stream_is_framed(
     mistral_sandbox: sandbox.Sandbox, fault: Fault, asynchronous: bool
 ) -> None:
     mistral_sandbox.inject(fault)
@@ -145,12 +143,12 @@ async def test_every_legal_dialect_of_the_sandbox(
     chat = ChatPortkeyMistral(base_url="sandbox:", reasoning_effort="high")
     seen, message = await events(chat, asynchronous=asynchronous)
     assert_valid_event_stream(seen)
-    kinds = [block["type"] for block in message.content_blocks]
-    assert kinds == ["reasoning", "text", "tool_call"]
+    types = [block["type"] for block in message.content_blocks]
+    assert types == ["reasoning", "text", "tool_call"]
     assert message.tool_calls[0]["args"] == {"city": "Paris"}
 
 
-def test_each_kind_can_be_read_alone(mistral_sandbox: sandbox.Sandbox) -> None:
+def test_reasoning_and_text_can_be_read_separately(mistral_sandbox: sandbox.Sandbox) -> None:
     mistral_sandbox.reply("It is sunny.", thinking="Let me see.")
     chat = ChatPortkeyMistral(base_url="sandbox:", reasoning_effort="high")
     run = chat.stream_events("go", version="v3")
@@ -159,7 +157,7 @@ def test_each_kind_can_be_read_alone(mistral_sandbox: sandbox.Sandbox) -> None:
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_the_message_is_the_one_of_the_chunks(name: str) -> None:
+def test_the_message_equals_the_merged_chunks(name: str) -> None:
     deltas, _ = ANSWERS[name]
     message = model(ChatPortkeyMistral, deltas).stream_events("go", version="v3").output
     first, *rest = model(ChatPortkeyMistral, deltas).stream("go")
@@ -178,11 +176,11 @@ def test_the_message_is_the_one_of_the_chunks(name: str) -> None:
     assert facts(message.response_metadata) == facts(merged.response_metadata)
 
 
-def test_the_opening_event_names_the_message() -> None:
+def test_the_start_event_has_the_message_id() -> None:
     run = model(ChatPortkeyMistral, ANSWERS["text"][0]).stream_events("go", version="v3")
-    opening, *_ = list(run)
-    assert opening["id"] == run.output.id
-    assert opening["id"].startswith("lc_run--")
+    start, *_ = list(run)
+    assert start["id"] == run.output.id
+    assert start["id"].startswith("lc_run--")
 
 
 def test_several_citations_of_one_text_are_kept() -> None:
@@ -202,23 +200,23 @@ def test_a_refusal_is_kept() -> None:
     refusal = {"type": "refusal", "refusal": "I would rather not."}
     first, *rest = model(ChatPortkeyMistral, deltas).stream("go")
     assert (first + rest).content_blocks[0]["type"] == "refusal"
-    # LangChain's core knows no refusal among events.
+    # LangChain's events have no refusals.
     events = model(ChatPortkeyMistral, deltas).stream_events("go", version="v3")
     assert_valid_event_stream(list(events))
     (block,) = events.output.content_blocks
     assert (block["type"], block["value"]) == ("non_standard", refusal)
 
 
-def test_a_call_that_cannot_be_read_is_kept_with_what_is_wrong() -> None:
+def test_invalid_arguments_are_kept_with_an_error() -> None:
     deltas = [{"tool_calls": [call(0, '{"city": ', "WcG8xhSs1", "weather")]}]
     message = model(ChatPortkeyMistral, deltas).stream_events("go", version="v3").output
     (invalid,) = message.invalid_tool_calls
     assert (invalid["name"], invalid["args"]) == ("weather", '{"city": ')
-    assert "not JSON" in invalid["error"]
+    assert "not a JSON object" in invalid["error"]
 
 
 @pytest.mark.parametrize("fault", [Fault(cut_after=3), Fault(error_after=3)], ids=["cut", "error"])
-def test_a_stream_that_breaks_raises(mistral_sandbox: sandbox.Sandbox, fault: Fault) -> None:
+def test_an_interrupted_stream_raises(mistral_sandbox: sandbox.Sandbox, fault: Fault) -> None:
     mistral_sandbox.inject(fault)
     run = ChatPortkeyMistral(base_url="sandbox:").stream_events("Hello!", version="v3")
     with pytest.raises(StreamInterruptedError):

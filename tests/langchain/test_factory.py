@@ -1,4 +1,4 @@
-"""`init_chat_model` of this package: LangChain's signature, and fields that a run may say."""
+"""`init_chat_model`: LangChain's signature, and fields that the config of a run sets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from langchain.agents import create_agent
-from langchain.chat_models import init_chat_model as langchains_own
+from langchain.chat_models import init_chat_model as langchain_init_chat_model
 from langchain_core.exceptions import ModelError
 from langchain_core.messages import HumanMessage
 from pydantic import BaseModel
@@ -36,9 +36,9 @@ def models(name: str = "default") -> list[str]:
     return [exchange.body["model"] for exchange in get(name).requests]
 
 
-def test_the_signature_is_langchains() -> None:
+def test_the_signature_equals_langchains() -> None:
     ours, theirs = (
-        inspect.signature(each).parameters for each in (init_chat_model, langchains_own)
+        inspect.signature(each).parameters for each in (init_chat_model, langchain_init_chat_model)
     )
     assert [(p.name, p.kind, p.default) for p in ours.values()] == [
         (p.name, p.kind, p.default) for p in theirs.values()
@@ -56,7 +56,7 @@ def test_the_signature_is_langchains() -> None:
         ("ft:mistral-small-latest:team:x", "ft:mistral-small-latest:team:x"),
     ],
 )
-def test_a_name_gives_a_chat_model(model: str, expected: str) -> None:
+def test_a_model_name_gives_a_chat_model(model: str, expected: str) -> None:
     chat = init_chat_model(model, base_url="sandbox:", temperature=0.1)
     assert isinstance(chat, ChatPortkeyMistral)
     assert (chat.model, chat.temperature) == (expected, 0.1)
@@ -67,20 +67,20 @@ def test_a_name_gives_a_chat_model(model: str, expected: str) -> None:
     [
         ({"model_provider": "openai"}, "use one of portkey-mistral"),
         ({"temprature": 1}, "did you mean 'temperature'"),
-        ({"configurable_fields": ["temprature"]}, "'temprature' is no field"),
+        ({"configurable_fields": ["temprature"]}, "'temprature' is not a field"),
     ],
 )
-def test_what_is_wrong_is_said_at_once(arguments: dict[str, Any], text: str) -> None:
+def test_invalid_arguments_are_refused_at_once(arguments: dict[str, Any], text: str) -> None:
     with pytest.raises(ConfigurationError, match=text) as caught:
         init_chat_model("mistral-large-latest", base_url="sandbox:", **arguments)
     assert isinstance(caught.value, ModelError)
 
 
-@pytest.mark.parametrize("way", ["invoke", "ainvoke", "stream", "astream", "batch", "abatch"])
-async def test_a_run_says_the_model(mistral_sandbox: Sandbox, way: str) -> None:
+@pytest.mark.parametrize("mode", ["invoke", "ainvoke", "stream", "astream", "batch", "abatch"])
+async def test_the_config_of_a_run_sets_the_model(mistral_sandbox: Sandbox, mode: str) -> None:
     chat = init_chat_model(base_url="sandbox:")
     config = run(model="mistral-medium-latest")
-    match way:
+    match mode:
         case "invoke":
             chat.invoke("go", config)
         case "ainvoke":
@@ -97,7 +97,7 @@ async def test_a_run_says_the_model(mistral_sandbox: Sandbox, way: str) -> None:
     assert models() == ["mistral-medium-latest", "mistral-small-latest"]
 
 
-def test_a_prefix_keeps_two_models_of_one_chain_apart(mistral_sandbox: Sandbox) -> None:
+def test_a_prefix_separates_two_models_in_a_chain(mistral_sandbox: Sandbox) -> None:
     fields = {"configurable_fields": ["model", "temperature"], "base_url": "sandbox:"}
     first = init_chat_model("mistral-small-latest", config_prefix="first", **fields)
     second = init_chat_model("mistral-small-latest", config_prefix="second", **fields)
@@ -110,7 +110,7 @@ def test_a_prefix_keeps_two_models_of_one_chain_apart(mistral_sandbox: Sandbox) 
     ]
 
 
-def test_any_field_may_be_said(mistral_sandbox: Sandbox) -> None:
+def test_any_makes_every_field_configurable(mistral_sandbox: Sandbox) -> None:
     chat = init_chat_model(
         "mistral-small-latest", configurable_fields="any", config_prefix="x_", base_url="sandbox:"
     )
@@ -119,14 +119,14 @@ def test_any_field_may_be_said(mistral_sandbox: Sandbox) -> None:
     assert models("west") == ["mistral-small-latest"]
 
 
-def test_a_wrong_value_of_a_run_is_both_ours_and_langchains(mistral_sandbox: Sandbox) -> None:
+def test_an_invalid_value_in_the_config_of_a_run_is_a_model_error(mistral_sandbox: Sandbox) -> None:
     chat = init_chat_model(configurable_fields=["temperature"], base_url="sandbox:")
     with pytest.raises(ConfigurationError, match="temperature") as caught:
         chat.invoke("go", run(temperature=9))
     assert isinstance(caught.value, ModelError)
 
 
-async def test_tools_and_schemas_are_bound_to_the_model_of_the_run(
+async def test_tools_and_schemas_are_bound_to_the_model_of_a_run(
     mistral_sandbox: Sandbox,
 ) -> None:
     chat = init_chat_model(base_url="sandbox:")
@@ -138,7 +138,7 @@ async def test_tools_and_schemas_are_bound_to_the_model_of_the_run(
     assert models() == ["mistral-medium-latest"] * 2
 
 
-def test_the_method_for_a_schema_is_chosen_for_the_model_of_the_run() -> None:
+def test_the_structured_output_method_depends_on_the_model_of_a_run() -> None:
     chat = init_chat_model(base_url="sandbox:").with_structured_output(Place)
     methods = []
     for model in ("mistral-medium-latest", "magistral-medium-2507"):
@@ -147,10 +147,10 @@ def test_the_method_for_a_schema_is_chosen_for_the_model_of_the_run() -> None:
     assert methods == [
         "json_schema",
         "function_calling",
-    ]  # the older Magistral knows no JSON Schema
+    ]  # the older Magistral does not support JSON Schema
 
 
-def test_an_agent_runs_on_the_model_that_a_run_says(mistral_sandbox: Sandbox) -> None:
+def test_an_agent_uses_the_model_of_a_run(mistral_sandbox: Sandbox) -> None:
     agent = create_agent(init_chat_model(base_url="sandbox:"), [weather])
     question = {"messages": [HumanMessage("What is the weather in Paris?")]}
     state = agent.invoke(question, run(model="mistral-medium-latest") | {"recursion_limit": 10})
@@ -158,7 +158,7 @@ def test_an_agent_runs_on_the_model_that_a_run_says(mistral_sandbox: Sandbox) ->
     assert models() == ["mistral-medium-latest"] * 2
 
 
-def test_no_key_of_a_configurable_model_is_shown() -> None:
+def test_a_configurable_model_does_not_show_keys() -> None:
     chat = init_chat_model(api_key="sk-secret", configurable_fields="any")
     assert "sk-secret" not in repr(chat) + str(chat.config_specs) + chat.to_json().__repr__()
 
@@ -166,14 +166,14 @@ def test_no_key_of_a_configurable_model_is_shown() -> None:
 @pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("version", ["v2", "v3"])
-async def test_events_are_those_of_the_model_that_the_run_asks_for(
+async def test_events_come_from_the_model_of_a_run(
     mistral_sandbox: Sandbox, version: Any, asynchronous: bool
 ) -> None:
     chat = init_chat_model(base_url="sandbox:").bind_tools([weather])
     config = run(model="mistral-large-latest")
     if version == "v2":
-        seen = [event async for event in chat.astream_events("Hello!", config, version="v2")]
-        assert "on_chat_model_end" in {event["event"] for event in seen}
+        events = [event async for event in chat.astream_events("Hello!", config, version="v2")]
+        assert "on_chat_model_end" in {event["event"] for event in events}
     elif asynchronous:
         output = await (await chat.astream_events("Hello!", config, version="v3")).output
         assert output.response_metadata["model_name"] == "mistral-large-latest"

@@ -1,4 +1,4 @@
-"""LangGraph on the sandbox: every way to stream a graph, and runs that stop for a human and go on later."""
+"""LangGraph on the sandbox: every stream mode, and runs that are interrupted for a human and resumed."""
 
 from __future__ import annotations
 
@@ -44,27 +44,29 @@ def agent(**options: Any) -> Any:
     return create_agent(ChatPortkeyMistral(base_url="sandbox:"), [get_weather], **options)
 
 
-async def pieces(graph: Any, mode: Any, *, asynchronous: bool) -> list[Any]:
+async def streamed(graph: Any, mode: Any, *, asynchronous: bool) -> list[Any]:
     if asynchronous:
-        return [piece async for piece in graph.astream(QUESTION, LIMIT, stream_mode=mode)]
+        return [item async for item in graph.astream(QUESTION, LIMIT, stream_mode=mode)]
     return list(graph.stream(QUESTION, LIMIT, stream_mode=mode))
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-async def test_values_and_updates(mistral_sandbox: Sandbox, asynchronous: bool) -> None:
-    values = await pieces(agent(), "values", asynchronous=asynchronous)
-    updates = await pieces(agent(), "updates", asynchronous=asynchronous)
+async def test_values_and_updates_are_streamed(
+    mistral_sandbox: Sandbox, asynchronous: bool
+) -> None:
+    values = await streamed(agent(), "values", asynchronous=asynchronous)
+    updates = await streamed(agent(), "updates", asynchronous=asynchronous)
     assert [len(state["messages"]) for state in values] == [1, 2, 3, 4]
     assert [list(update) for update in updates] == [["model"], ["tools"], ["model"]]
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-async def test_messages_come_piece_by_piece_and_add_up(
+async def test_messages_are_streamed_in_chunks(
     mistral_sandbox: Sandbox, asynchronous: bool
 ) -> None:
-    got = await pieces(agent(), "messages", asynchronous=asynchronous)
+    items = await streamed(agent(), "messages", asynchronous=asynchronous)
     by_id: dict[str, list[AIMessageChunk]] = {}
-    for message, _ in got:
+    for message, _ in items:
         if isinstance(message, AIMessageChunk):
             by_id.setdefault(str(message.id), []).append(message)
     calling, answering = (chunks[0] + chunks[1:] for chunks in by_id.values())
@@ -78,18 +80,18 @@ async def test_messages_come_piece_by_piece_and_add_up(
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-async def test_custom_debug_tasks_and_several_modes_at_once(
+async def test_other_stream_modes_work_alone_and_together(
     mistral_sandbox: Sandbox, asynchronous: bool
 ) -> None:
-    assert await pieces(agent(), "custom", asynchronous=asynchronous) == ["looking at Paris"]
-    tasks = await pieces(agent(), "tasks", asynchronous=asynchronous)
+    assert await streamed(agent(), "custom", asynchronous=asynchronous) == ["looking at Paris"]
+    tasks = await streamed(agent(), "tasks", asynchronous=asynchronous)
     assert [task["name"] for task in tasks if "input" in task] == ["model", "tools", "model"]
-    assert await pieces(agent(), "debug", asynchronous=asynchronous)
-    both = await pieces(agent(), ["updates", "messages", "custom"], asynchronous=asynchronous)
+    assert await streamed(agent(), "debug", asynchronous=asynchronous)
+    both = await streamed(agent(), ["updates", "messages", "custom"], asynchronous=asynchronous)
     assert {mode for mode, _ in both} == {"updates", "messages", "custom"}
 
 
-async def test_events_of_the_second_version(mistral_sandbox: Sandbox) -> None:
+async def test_v2_events(mistral_sandbox: Sandbox) -> None:
     events = [event async for event in agent().astream_events(QUESTION, LIMIT, version="v2")]
     names = [event["event"] for event in events]
     assert names.count("on_chat_model_start") == names.count("on_chat_model_end") == 2
@@ -98,7 +100,7 @@ async def test_events_of_the_second_version(mistral_sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-async def test_events_of_the_third_version(mistral_sandbox: Sandbox, asynchronous: bool) -> None:
+async def test_v3_events(mistral_sandbox: Sandbox, asynchronous: bool) -> None:
     if asynchronous:
         run = await agent().astream_events(QUESTION, LIMIT, version="v3")
         messages = [await message.output async for message in run.messages]
@@ -113,11 +115,11 @@ async def test_events_of_the_third_version(mistral_sandbox: Sandbox, asynchronou
     assert state["messages"][-1].text == answering.text
 
 
-# --- stopping for a human ---
+# --- interrupts and checkpoints
 
 
-class Pickled:
-    """Writes checkpoints by pickle, as some savers do."""
+class PickleSerializer:
+    """Serialises checkpoints with pickle, as some savers do."""
 
     def dumps_typed(self, value: Any) -> tuple[str, bytes]:
         return "pickle", pickle.dumps(value)
@@ -126,14 +128,13 @@ class Pickled:
         return pickle.loads(data[1])
 
 
-def as_json(message: AIMessage) -> AIMessage:
-    """Write a message as JSON text and read it again."""
-    (again,) = messages_from_dict(from_json(to_json(messages_to_dict([message]))))
-    assert isinstance(again, AIMessage)
-    return again
+def json_round_trip(message: AIMessage) -> AIMessage:
+    (copied,) = messages_from_dict(from_json(to_json(messages_to_dict([message]))))
+    assert isinstance(copied, AIMessage)
+    return copied
 
 
-SERIALISERS: dict[str, Any] = {"json plus": JsonPlusSerializer(), "pickle": Pickled()}
+SERIALIZERS: dict[str, Any] = {"json plus": JsonPlusSerializer(), "pickle": PickleSerializer()}
 DECISIONS: dict[str, tuple[dict[str, Any], str]] = {
     "approved": ({"type": "approve"}, "18 degrees in Paris"),
     "edited": (
@@ -144,46 +145,46 @@ DECISIONS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("serialiser", SERIALISERS)
+@pytest.mark.parametrize("serializer", SERIALIZERS)
 @pytest.mark.parametrize("decision", DECISIONS)
 @pytest.mark.parametrize("asynchronous", [False, True])
-async def test_a_run_stops_for_a_human_and_goes_on_from_its_checkpoint(
-    mistral_sandbox: Sandbox, serialiser: str, decision: str, asynchronous: bool
+async def test_an_interrupted_run_resumes_from_its_checkpoint(
+    mistral_sandbox: Sandbox, serializer: str, decision: str, asynchronous: bool
 ) -> None:
-    said, expected = DECISIONS[decision]
-    saver = InMemorySaver(serde=SERIALISERS[serialiser])
+    resume, expected = DECISIONS[decision]
+    saver = InMemorySaver(serde=SERIALIZERS[serializer])
     config: Any = LIMIT | {"configurable": {"thread_id": "one"}}
 
-    def fresh() -> Any:
-        """Make all anew, as after a restart; only the checkpoint is left."""
+    def new_agent() -> Any:
+        """Build everything again, as after a restart; only the checkpoint is left."""
         human = HumanInTheLoopMiddleware(interrupt_on={"get_weather": True})
         return agent(checkpointer=saver, middleware=[human])
 
-    async def run(graph: Any, what: Any) -> Any:
+    async def run(graph: Any, input_: Any) -> Any:
         if asynchronous:
-            return await graph.ainvoke(what, config)
-        return graph.invoke(what, config)
+            return await graph.ainvoke(input_, config)
+        return graph.invoke(input_, config)
 
-    stopped = await run(fresh(), QUESTION)
+    stopped = await run(new_agent(), QUESTION)
     (interrupt,) = stopped["__interrupt__"]
     assert interrupt.value["action_requests"][0]["args"] == {"city": "Paris"}
-    state = await run(fresh(), Command(resume={"decisions": [said]}))
+    state = await run(new_agent(), Command(resume={"decisions": [resume]}))
     assert expected in state["messages"][-1].text
     assert [exchange.status for exchange in mistral_sandbox.requests] == [200, 200]
 
 
-def test_an_answer_survives_its_checkpoint_with_all_that_it_tells(
+def test_a_message_survives_a_checkpoint_unchanged(
     mistral_sandbox: Sandbox,
 ) -> None:
     mistral_sandbox.reply(thinking="Let me see.", calls=[Call("get_weather", '{"city": "Paris"}')])
     chat = ChatPortkeyMistral(base_url="sandbox:", reasoning_effort="high")
     message = chat.bind_tools([get_weather]).invoke("What is the weather in Paris?")
-    kinds = [block["type"] for block in message.content_blocks]
-    assert kinds == ["reasoning", "tool_call"]
+    types = [block["type"] for block in message.content_blocks]
+    assert types == ["reasoning", "tool_call"]
     for copied in (
         pickle.loads(pickle.dumps(message)),
         JsonPlusSerializer().loads_typed(JsonPlusSerializer().dumps_typed(message)),
-        as_json(message),
+        json_round_trip(message),
     ):
         assert copied == message
         assert copied.content_blocks == message.content_blocks
@@ -191,7 +192,7 @@ def test_an_answer_survives_its_checkpoint_with_all_that_it_tells(
         assert copied.usage_metadata == message.usage_metadata
 
 
-def test_a_checkpoint_can_be_read_where_this_package_was_never_imported(
+def test_a_checkpoint_can_be_read_without_this_package(
     mistral_sandbox: Sandbox,
 ) -> None:
     mistral_sandbox.reply("It is warm.", thinking="Let me see.")

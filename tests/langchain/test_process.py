@@ -1,4 +1,4 @@
-"""The classes are good guests of a process: nothing at import, and all of fork, spawn, threads and loops."""
+"""The classes in a process: imports, copies, fork and spawn, threads, event loops."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
@@ -21,14 +21,13 @@ from langchain_portkey_mistral import (
     PortkeyMistralFIM,
 )
 
-SAID = "Say exactly: done"
+PROMPT = "Say exactly: done"
 
 
-def python(code: str, *options: str) -> None:
-    """Run code in a fresh interpreter; it has to say nothing at all."""
-    done = subprocess.run(
-        [sys.executable, *options, "-c", code], capture_output=True, text=True, check=False
-    )
+def python(code: str, *options: str, arguments: Sequence[str] = ()) -> None:
+    """Run code in a new interpreter; it must not print anything."""
+    command = [sys.executable, *options, "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
@@ -36,7 +35,7 @@ def chat(url: str, **fields: Any) -> ChatPortkeyMistral:
     return ChatPortkeyMistral(api_key="k", base_url=url, **fields)
 
 
-# --- import and construction ---
+# --- import and construction
 
 GUARD = """
 import socket, ssl, threading
@@ -69,12 +68,12 @@ for cls in (ChatPortkeyMistral, PortkeyMistralEmbeddings, PortkeyMistralFIM, ini
 """
 
 
-def test_import_and_construction_touch_no_network_and_no_tls() -> None:
+def test_import_and_construction_use_no_network_and_no_tls() -> None:
     python(GUARD + CONSTRUCTED + "assert threading.active_count() == 1\n", "-W", "error")
 
 
-def test_import_brings_only_what_it_needs() -> None:
-    """What costs time or memory is imported when it is needed."""
+def test_import_loads_no_heavy_modules() -> None:
+    """Modules that cost time or memory are imported when they are needed."""
     heavy = (
         "mistral_common",
         "transformers",
@@ -84,81 +83,75 @@ def test_import_brings_only_what_it_needs() -> None:
         "langgraph",
         "numpy",
     )
-    # LangChain itself may bring some of them.
+    # LangChain itself may load some of them.
     code = f"""
 import sys
 import langchain_core.language_models, langchain_core.embeddings, langchain_core.runnables.configurable
 before = set(sys.modules)
 import langchain_portkey_mistral
-brought = {{name.partition(".")[0] for name in set(sys.modules) - before}}
-assert not brought & set({heavy!r}), brought
+loaded = {{name.partition(".")[0] for name in set(sys.modules) - before}}
+assert not loaded & set({heavy!r}), loaded
 """
     python(code)
 
 
-# --- nothing printed, nothing left open ---
+# --- nothing printed, nothing left open
 
 USED = """
 import asyncio
+import sys
 from langchain_portkey_mistral import ChatPortkeyMistral, PortkeyMistralEmbeddings, PortkeyMistralFIM
 
-connection = {{"base_url": "{url}", "api_key": "k"}}
-chat = ChatPortkeyMistral(**connection)
-fim = PortkeyMistralFIM(**connection)
-embeddings = PortkeyMistralEmbeddings(**connection)
 
-assert chat.invoke("Say exactly: done").text == "done"
-assert fim.invoke("def f():")
-assert embeddings.embed_query("a")
-for _ in chat.stream("Count: one two three four five"):
-    break  # left in the middle
-
-
-async def main():
+async def use_async(chat, embeddings):
     assert (await chat.ainvoke("Say exactly: done")).text == "done"
     assert await embeddings.aembed_query("a")
     async for _ in chat.astream("Count: one two three four five"):
         break
 
 
-asyncio.run(main())
-asyncio.run(main())
+for url in sys.argv[1:]:
+    connection = {"base_url": url, "api_key": "k"}
+    chat = ChatPortkeyMistral(**connection)
+    fim = PortkeyMistralFIM(**connection)
+    embeddings = PortkeyMistralEmbeddings(**connection)
+    assert chat.invoke("Say exactly: done").text == "done"
+    assert fim.invoke("def f():")
+    assert embeddings.embed_query("a")
+    for _ in chat.stream("Count: one two three four five"):
+        break  # left in the middle
+    asyncio.run(use_async(chat, embeddings))
+    asyncio.run(use_async(chat, embeddings))
 """
 
 
-def test_nothing_is_printed_and_nothing_left_open(mistral_sandbox_url: str) -> None:
-    python(USED.format(url=mistral_sandbox_url), "-W", "error")
+def test_nothing_is_printed_or_left_open(mistral_sandbox_url: str) -> None:
+    python(USED, "-W", "error", arguments=["sandbox:", mistral_sandbox_url])
 
 
-def test_nothing_is_printed_and_nothing_left_open_in_process() -> None:
-    python(USED.format(url="sandbox:"), "-W", "error")
-
-
-# --- copies and other processes ---
+# --- copies and other processes
 
 COPIES: dict[str, Callable[[Any], Any]] = {
-    "pickle": lambda given: pickle.loads(pickle.dumps(given)),
+    "pickle": lambda original: pickle.loads(pickle.dumps(original)),
     "deepcopy": copy.deepcopy,
 }
 
 
 @pytest.mark.parametrize("how", COPIES)
-async def test_an_object_that_was_used_can_be_copied_and_used(
-    mistral_sandbox_url: str, how: str
-) -> None:
+async def test_a_used_model_can_be_copied(mistral_sandbox_url: str, how: str) -> None:
     connection = {"api_key": "k", "base_url": mistral_sandbox_url}
     model = ChatPortkeyMistral(**connection)
     fim, embeddings = PortkeyMistralFIM(**connection), PortkeyMistralEmbeddings(**connection)
-    model.invoke(SAID)
-    await model.ainvoke(SAID)
+    model.invoke(PROMPT)
+    await model.ainvoke(PROMPT)
     first, second, third = (COPIES[how](each) for each in (model, fim, embeddings))
-    assert first.invoke(SAID).text == (await first.ainvoke(SAID)).text == "done"
+    assert first.invoke(PROMPT).text == (await first.ainvoke(PROMPT)).text == "done"
     assert second.invoke("def f():") == fim.invoke("def f():")
     assert third.embed_query("a") == await third.aembed_query("a")
 
 
 @pytest.mark.parametrize("how", COPIES)
-def test_what_was_bound_goes_with_it(mistral_sandbox_url: str, how: str) -> None:
+def test_bound_tools_are_copied(mistral_sandbox_url: str, how: str) -> None:
     tool = {"name": "now", "description": "Tell the time.", "parameters": {"type": "object"}}
     bound = chat(mistral_sandbox_url).bind_tools([tool], tool_choice="any")
     assert COPIES[how](bound).invoke("What time is it?").tool_calls
@@ -169,89 +162,88 @@ PLACE = {"title": "Place", "type": "object", "properties": {"city": {"type": "st
 
 @pytest.mark.parametrize("how", COPIES)
 @pytest.mark.parametrize(
-    "said",
+    "arguments",
     [{"include_raw": True}, {"method": "function_calling"}, {"tools": [PLACE]}],
-    ids=["beside the message", "by a call", "beside tools"],
+    ids=["include_raw", "function_calling", "tools"],
 )
-def test_structured_output_goes_with_it(
-    mistral_sandbox_url: str, how: str, said: dict[str, Any]
+def test_structured_output_is_copied(
+    mistral_sandbox_url: str, how: str, arguments: dict[str, Any]
 ) -> None:
     schema = {**PLACE, "required": ["city"]}
-    structured = chat(mistral_sandbox_url).with_structured_output(schema, **said)
+    structured = chat(mistral_sandbox_url).with_structured_output(schema, **arguments)
     question = "Where is the Louvre? In Paris."
     assert COPIES[how](structured).invoke(question).keys() == structured.invoke(question).keys()
 
 
-def test_a_spawned_process_gets_the_object_by_pickle(mistral_sandbox_url: str) -> None:
+def test_a_spawned_process_can_use_the_model(mistral_sandbox_url: str) -> None:
     model = chat(mistral_sandbox_url)
-    assert model.invoke(SAID).text == "done"
+    assert model.invoke(PROMPT).text == "done"
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as pool:
-        assert pool.submit(model.invoke, SAID).result().text == "done"
+        assert pool.submit(model.invoke, PROMPT).result().text == "done"
 
 
 FORKED = """
-import asyncio, os, threading
+import asyncio, os, sys
 from langchain_portkey_mistral import ChatPortkeyMistral
 
-chat = ChatPortkeyMistral(base_url="{url}", api_key="k")
 
-
-def works():
+def works(chat):
     assert chat.invoke("Say exactly: done").text == "done"
     assert asyncio.run(chat.ainvoke("Say exactly: done")).text == "done"
     assert "".join(chunk.text for chunk in chat.stream("Say exactly: done")) == "done"
 
 
-works()
-open_stream = chat.stream("Count: one two three four five six seven")
-next(open_stream)
-child = os.fork()
-if child == 0:
-    works()
-    os._exit(0)
-_, status = os.waitpid(child, 0)
-assert os.waitstatus_to_exitcode(status) == 0
-assert len(list(open_stream)) > 1  # the child has not read from the parent's connection
-works()
+for url in sys.argv[1:]:
+    chat = ChatPortkeyMistral(base_url=url, api_key="k")
+    works(chat)
+    stream = chat.stream("Count: one two three four five six seven")
+    next(stream)
+    child = os.fork()
+    if child == 0:
+        works(chat)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert len(list(stream)) > 1  # the child has not read from the parent's connection
+    works(chat)
 """
 
 
 @pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs fork")
-@pytest.mark.parametrize("where", ["http", "in process"])
-def test_a_forked_process_uses_its_own_connections(mistral_sandbox_url: str, where: str) -> None:
-    python(FORKED.format(url=mistral_sandbox_url if where == "http" else "sandbox:"))
+def test_a_forked_process_uses_its_own_connections(mistral_sandbox_url: str) -> None:
+    python(FORKED, arguments=[mistral_sandbox_url, "sandbox:"])
 
 
-# --- threads and loops ---
+# --- threads and event loops
 
 
-def test_threads_share_one_object(mistral_sandbox_url: str) -> None:
+def test_threads_share_one_model(mistral_sandbox_url: str) -> None:
     model = chat(mistral_sandbox_url)
     with ThreadPoolExecutor(8) as pool:
         texts = [m.text for m in pool.map(model.invoke, [f"Say exactly: {n}" for n in range(40)])]
     assert texts == [str(number) for number in range(40)]
 
 
-async def speak(model: ChatPortkeyMistral, number: int) -> str:
+async def ask(model: ChatPortkeyMistral, number: int) -> str:
     whole = (await model.ainvoke(f"Say exactly: {number}")).text
     streamed = "".join([chunk.text async for chunk in model.astream(f"Say exactly: {number}")])
-    return whole if whole == streamed else f"{whole} is not {streamed}"
+    return whole if whole == streamed else f"{whole} != {streamed}"
 
 
-def test_loops_one_after_another(mistral_sandbox_url: str) -> None:
+def test_consecutive_event_loops(mistral_sandbox_url: str) -> None:
     model = chat(mistral_sandbox_url)
-    assert [asyncio.run(speak(model, n)) for n in range(4)] == ["0", "1", "2", "3"]
+    assert [asyncio.run(ask(model, n)) for n in range(4)] == ["0", "1", "2", "3"]
 
 
-def test_loops_at_once(mistral_sandbox_url: str) -> None:
+def test_concurrent_event_loops(mistral_sandbox_url: str) -> None:
     model = chat(mistral_sandbox_url)
-    together = threading.Barrier(4)
+    barrier = threading.Barrier(4)
 
     def on_a_loop(number: int) -> str:
         async def main() -> str:
-            together.wait()
-            return await speak(model, number)
+            barrier.wait()
+            return await ask(model, number)
 
         return asyncio.run(main())
 
@@ -259,10 +251,10 @@ def test_loops_at_once(mistral_sandbox_url: str) -> None:
         assert list(pool.map(on_a_loop, range(4))) == ["0", "1", "2", "3"]
 
 
-def test_sync_calls_within_a_running_loop(mistral_sandbox_url: str) -> None:
+def test_sync_calls_in_a_running_event_loop(mistral_sandbox_url: str) -> None:
     model = chat(mistral_sandbox_url)
 
     async def main() -> list[str]:
-        return [model.invoke(SAID).text, (await model.ainvoke(SAID)).text]
+        return [model.invoke(PROMPT).text, (await model.ainvoke(PROMPT)).text]
 
     assert asyncio.run(main()) == ["done", "done"]

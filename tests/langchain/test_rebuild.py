@@ -1,4 +1,4 @@
-"""Objects that LangChain or Python builds again go the same way, and use what was changed."""
+"""Objects that are rebuilt by LangChain or by Python keep their settings, and use the changed ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from langchain_portkey_mistral import (
 )
 from portkey_mistral.config import Config
 from portkey_mistral.sandbox import Sandbox, get, reset
-from portkey_mistral.settings import MODEL_CONFIG, ConnectionSettings
+from portkey_mistral.settings.connection import MODEL_CONFIG, ConnectionSettings
 from scripted import answer, network
 
 CLASSES: list[type[ConnectionSettings]] = [
@@ -42,16 +42,16 @@ ROUTES: dict[str, dict[str, Any]] = {
 }
 
 
-def by_fields(given: Any) -> Any:
-    """Build an object from its own fields, as `configurable_fields` does."""
-    return type(given)(**{name: getattr(given, name) for name in type(given).model_fields})
+def from_fields(original: Any) -> Any:
+    """Construct an object from all fields of another, as `configurable_fields` does."""
+    return type(original)(**{name: getattr(original, name) for name in type(original).model_fields})
 
 
 REBUILDS = {
-    "fields": by_fields,
-    "pickle": lambda given: pickle.loads(pickle.dumps(given)),
+    "fields": from_fields,
+    "pickle": lambda original: pickle.loads(pickle.dumps(original)),
     "deepcopy": copy.deepcopy,
-    "model_copy": lambda given: given.model_copy(),
+    "model_copy": lambda original: original.model_copy(),
 }
 
 
@@ -59,54 +59,54 @@ def connection(settings: ConnectionSettings) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in ConnectionSettings.model_fields}
 
 
-@pytest.mark.parametrize("cls", CLASSES)
-@pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("rebuild", REBUILDS)
-def test_a_rebuilt_object_goes_the_same_way(
-    cls: type[ConnectionSettings], route: str, rebuild: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_rebuilt_object_has_the_same_settings(
+    route: str, rebuild: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = cls(**ROUTES[route])
-    monkeypatch.setenv("PORTKEY_API_KEY", "pk-of-another-environment")
-    if route not in ("direct", "direct with a host", "direct with a config", "sandbox"):
-        monkeypatch.delenv("PORTKEY_API_KEY")
-    second = REBUILDS[rebuild](first)
-    assert second.way == first.way
-    assert connection(second) == connection(first)
-    if isinstance(first, ChatPortkeyMistral | PortkeyMistralFIM):
-        assert second.asdict() == first.asdict()
+    originals = [cls(**ROUTES[route]) for cls in CLASSES]
+    if route in ("direct", "direct with a host", "direct with a config", "sandbox"):
+        # A Portkey key in the environment would select the gateway for a new object.
+        monkeypatch.setenv("PORTKEY_API_KEY", "pk-of-another-environment")
+    for original in originals:
+        rebuilt = REBUILDS[rebuild](original)
+        assert rebuilt.mode == original.mode
+        assert connection(rebuilt) == connection(original)
+        if isinstance(original, ChatPortkeyMistral | PortkeyMistralFIM):
+            assert rebuilt.asdict() == original.asdict()
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_each_class_repeats_the_configuration(cls: type[ConnectionSettings]) -> None:
-    # pydantic takes the config of the last base; LangChain's would let unknown arguments pass.
+def test_every_class_repeats_the_model_config(cls: type[ConnectionSettings]) -> None:
+    # pydantic takes the config of the last base class, and LangChain's ignores unknown arguments.
     for name, value in MODEL_CONFIG.items():
         assert cls.model_config[name] == value
 
 
-def test_a_changed_key_is_the_one_that_is_sent() -> None:
+def test_a_configured_key_is_sent() -> None:
     wire = network(answer("a"), answer("b"))
     chat = ChatPortkeyMistral(api_key="one", base_url="https://mistral.test", **wire.clients)
-    open_ = chat.configurable_fields(api_key=ConfigurableField(id="key"))
-    open_.invoke("go")
-    open_.invoke("go", {"configurable": {"key": "two"}})
+    configurable = chat.configurable_fields(api_key=ConfigurableField(id="key"))
+    configurable.invoke("go")
+    configurable.invoke("go", {"configurable": {"key": "two"}})
     sent = [request.headers["authorization"] for request in wire.requests]
     assert sent == ["Bearer one", "Bearer two"]
 
 
-def test_a_changed_address_is_the_one_that_is_called() -> None:
+def test_a_configured_url_is_called() -> None:
     reset()
     chat = ChatPortkeyMistral(api_key="k", base_url="sandbox:east")
-    open_ = chat.configurable_fields(base_url=ConfigurableField(id="url"))
-    open_.invoke("go")
-    open_.invoke("go", {"configurable": {"url": "sandbox:west"}})
+    configurable = chat.configurable_fields(base_url=ConfigurableField(id="url"))
+    configurable.invoke("go")
+    configurable.invoke("go", {"configurable": {"url": "sandbox:west"}})
     assert (len(get("east").requests), len(get("west").requests)) == (1, 1)
     reset()
 
 
-def test_a_changed_model_brings_its_own_profile() -> None:
+def test_a_configured_model_has_its_own_profile() -> None:
     chat = ChatPortkeyMistral(model="mistral-small-latest", base_url="sandbox:")
-    open_ = chat.configurable_fields(model=ConfigurableField(id="model"))
-    other, _ = open_.prepare({"configurable": {"model": "codestral-latest"}})
+    configurable = chat.configurable_fields(model=ConfigurableField(id="model"))
+    other, _ = configurable.prepare({"configurable": {"model": "codestral-latest"}})
     assert isinstance(other, ChatPortkeyMistral)
     assert (chat.profile or {})["image_inputs"] is True
     assert (other.profile or {})["image_inputs"] is False
@@ -118,23 +118,23 @@ def test_a_rebuilt_object_still_streams(rebuild: str, mistral_sandbox: Sandbox) 
     assert len(list(chat.stream("Say exactly: one two three"))) > 2
 
 
-def test_a_profile_of_the_users_own_stays() -> None:
+def test_a_profile_set_by_the_user_is_kept() -> None:
     chat = ChatPortkeyMistral(base_url="sandbox:", profile={"max_input_tokens": 5})
-    assert by_fields(chat).profile == {"max_input_tokens": 5}
+    assert from_fields(chat).profile == {"max_input_tokens": 5}
 
 
 def test_tools_can_be_bound_to_a_configurable_model() -> None:
     wire = network(answer("a"))
     chat = ChatPortkeyMistral(api_key="k", base_url="https://mistral.test", **wire.clients)
-    open_ = chat.configurable_fields(temperature=ConfigurableField(id="t"))
-    set_ = open_.with_config({"configurable": {"t": 0.2}})
+    configurable = chat.configurable_fields(temperature=ConfigurableField(id="t"))
+    configured = configurable.with_config({"configurable": {"t": 0.2}})
     tool = {"name": "now", "description": "", "parameters": {"type": "object", "properties": {}}}
-    set_.bind_tools([tool]).invoke("go")
+    configured.bind_tools([tool]).invoke("go")
     assert wire.bodies[0]["temperature"] == 0.2
     assert wire.bodies[0]["tools"][0]["function"]["name"] == "now"
 
 
-def test_a_config_is_the_same_value_after_the_journey() -> None:
+def test_a_config_survives_pickling() -> None:
     chat = ChatPortkeyMistral(portkey_config=CONFIG)
     again = pickle.loads(pickle.dumps(chat)).portkey_config
     assert isinstance(again, Config)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import ConfigurableField, RunnableLambda
 from langchain_core.tracers.base import BaseTracer
 from langchain_core.tracers.schemas import Run
+from packaging.version import Version
 from pydantic import BaseModel, SecretStr
 
 from langchain_portkey_mistral import ChatPortkeyMistral, PortkeyMistralFIM
@@ -25,7 +26,7 @@ from portkey_mistral.exceptions import AuthenticationError, InternalServerError
 from portkey_mistral.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.usefixtures("mistral_sandbox")
-SECRET = "sk-do-not-show-this"
+SECRET = "sk-secret"
 
 
 def model(name: str = "", **fields: Any) -> ChatPortkeyMistral:
@@ -44,10 +45,10 @@ class Place(BaseModel):
 
 
 async def ask(runnable: Any, *, asynchronous: bool, **arguments: Any) -> Any:
-    said = "What is the weather in Paris?"
+    question = "What is the weather in Paris?"
     if asynchronous:
-        return await runnable.ainvoke(said, **arguments)
-    return runnable.invoke(said, **arguments)
+        return await runnable.ainvoke(question, **arguments)
+    return runnable.invoke(question, **arguments)
 
 
 async def stream(runnable: Any, *, asynchronous: bool) -> str:
@@ -58,17 +59,21 @@ async def stream(runnable: Any, *, asynchronous: bool) -> str:
 
 both = pytest.mark.parametrize("asynchronous", [False, True])
 
-# --- retries and fallbacks ---
+# --- retries and fallbacks
 
 
-def worth_it(error: BaseException) -> bool:
+def is_retryable(error: BaseException) -> bool:
     return isinstance(error, ModelError) and error.is_retryable
 
 
+@pytest.mark.skipif(
+    Version(version("langchain-core")) < Version("1.7"),
+    reason="LangChain's with_retry takes functions since 1.7",
+)
 @both
-async def test_with_retry_by_what_the_error_says_of_itself(asynchronous: bool) -> None:
+async def test_with_retry_can_use_is_retryable(asynchronous: bool) -> None:
     retrying = model().with_retry(
-        retry_if_exception_type=worth_it, wait_exponential_jitter=False, stop_after_attempt=3
+        retry_if_exception_type=is_retryable, wait_exponential_jitter=False, stop_after_attempt=3
     )
     sandbox.get().fail(503, times=2)
     assert (await ask(retrying, asynchronous=asynchronous)).text
@@ -80,10 +85,10 @@ async def test_with_retry_by_what_the_error_says_of_itself(asynchronous: bool) -
 
 
 @both
-async def test_bound_tools_are_retried_with_the_model(asynchronous: bool) -> None:
+async def test_a_model_with_tools_can_be_retried(asynchronous: bool) -> None:
     sandbox.get().fail(429)
-    calling = model().bind_tools([weather], tool_choice="any")
-    retrying = calling.with_retry(wait_exponential_jitter=False, stop_after_attempt=2)
+    with_tools = model().bind_tools([weather], tool_choice="any")
+    retrying = with_tools.with_retry(wait_exponential_jitter=False, stop_after_attempt=2)
     message = await ask(retrying, asynchronous=asynchronous)
     assert message.tool_calls[0]["args"] == {"city": "Paris"}
 
@@ -91,68 +96,67 @@ async def test_bound_tools_are_retried_with_the_model(asynchronous: bool) -> Non
 @both
 async def test_with_fallbacks_in_every_form(asynchronous: bool) -> None:
     sandbox.get("first").fail(503, times=None)
-    safe = model("first").with_fallbacks([model("second", model="mistral-large-latest")])
-    calling = safe.bind_tools([weather], tool_choice="any")
+    falling_back = model("first").with_fallbacks([model("second", model="mistral-large-latest")])
+    with_tools = falling_back.bind_tools([weather], tool_choice="any")
     structured = model("first").with_structured_output(Place)
     structured = structured.with_fallbacks([model("second").with_structured_output(Place)])
-    assert (await ask(safe, asynchronous=asynchronous)).response_metadata["model_name"] == (
-        "mistral-large-latest"
-    )
-    assert await stream(safe, asynchronous=asynchronous)
-    assert (await ask(calling, asynchronous=asynchronous)).tool_calls
+    message = await ask(falling_back, asynchronous=asynchronous)
+    assert message.response_metadata["model_name"] == "mistral-large-latest"
+    assert await stream(falling_back, asynchronous=asynchronous)
+    assert (await ask(with_tools, asynchronous=asynchronous)).tool_calls
     assert await ask(structured, asynchronous=asynchronous) == Place(city="Paris")
     assert len(sandbox.get("first").requests) == len(sandbox.get("second").requests) == 4
 
 
-# --- fields, alternatives, bind ---
+# --- fields, alternatives, bind
 
 
-def test_a_config_may_be_a_configurable_field() -> None:
-    def by(name: str) -> dict[str, Any]:
+def test_portkey_config_can_be_a_configurable_field() -> None:
+    def config(name: str) -> dict[str, Any]:
         return {"provider": "mistral-ai", "api_key": "k", "custom_host": f"sandbox:{name}"}
 
-    chat = ChatPortkeyMistral(portkey_config=by("east"), model="mistral-small-latest")
-    open_ = chat.configurable_fields(portkey_config=ConfigurableField(id="route"))
-    open_.invoke("go")
-    open_.invoke("go", {"configurable": {"route": by("west")}})
+    chat = ChatPortkeyMistral(portkey_config=config("east"), model="mistral-small-latest")
+    configurable = chat.configurable_fields(portkey_config=ConfigurableField(id="route"))
+    configurable.invoke("go")
+    configurable.invoke("go", {"configurable": {"route": config("west")}})
     assert [len(sandbox.get(name).requests) for name in ("east", "west")] == [1, 1]
 
 
 @both
 async def test_configurable_alternatives(asynchronous: bool) -> None:
-    open_ = model("east").configurable_alternatives(
+    configurable = model("east").configurable_alternatives(
         ConfigurableField(id="where"), default_key="east", west=model("west")
     )
-    await ask(open_, asynchronous=asynchronous)
+    await ask(configurable, asynchronous=asynchronous)
     west: Any = {"configurable": {"where": "west"}}
-    await ask(open_, asynchronous=asynchronous, config=west)
-    calling = open_.with_config(west).bind_tools([weather])
-    await ask(calling, asynchronous=asynchronous)
+    await ask(configurable, asynchronous=asynchronous, config=west)
+    with_tools = configurable.with_config(west).bind_tools([weather])
+    await ask(with_tools, asynchronous=asynchronous)
     assert [len(sandbox.get(name).requests) for name in ("east", "west")] == [1, 2]
     assert "tools" in sandbox.get("west").requests[1].body
 
 
-def test_what_is_bound_stays_through_a_chain() -> None:
-    prompt = ChatPromptTemplate.from_messages([("system", "Be brief."), ("human", "{said}")])
+def test_bound_arguments_are_kept_in_a_chain() -> None:
+    prompt = ChatPromptTemplate.from_messages([("system", "Be brief."), ("human", "{text}")])
     chain = prompt | model().bind(temperature=0, stop=["three"]) | StrOutputParser()
-    assert chain.invoke({"said": "Say exactly: one two three"}).strip() == "one two"
+    assert chain.invoke({"text": "Say exactly: one two three"}).strip() == "one two"
     body = sandbox.get().requests[0].body
     assert (body["temperature"], body["stop"]) == (0, ["three"])
 
 
-# --- batches and limits ---
+# --- batches and limits
 
 SLOW = Fault(delay=0.02)
 
 
-@pytest.mark.parametrize("where", ["object", "config"])
-@pytest.mark.parametrize("way", ["batch", "abatch", "batch_as_completed", "abatch_as_completed"])
-async def test_limits_of_concurrency_hold(where: str, way: str) -> None:
+@pytest.mark.parametrize("limited_by", ["field", "config"])
+@pytest.mark.parametrize("mode", ["batch", "abatch", "batch_as_completed", "abatch_as_completed"])
+async def test_concurrency_limits_are_kept(limited_by: str, mode: str) -> None:
     sandbox.get().inject(SLOW, times=None)
-    chat = model(max_concurrency=2) if where == "object" else model()
-    config: Any = {"max_concurrency": 2} if where == "config" else None
+    chat = model(max_concurrency=2) if limited_by == "field" else model()
+    config: Any = {"max_concurrency": 2} if limited_by == "config" else None
     prompts = [f"Say exactly: {number}" for number in range(12)]
-    match way:
+    match mode:
         case "batch":
             answers = dict(enumerate(chat.batch(prompts, config)))
         case "abatch":
@@ -166,7 +170,7 @@ async def test_limits_of_concurrency_hold(where: str, way: str) -> None:
 
 
 @both
-async def test_a_batch_keeps_what_went_well(asynchronous: bool) -> None:
+async def test_a_batch_returns_exceptions_beside_answers(asynchronous: bool) -> None:
     sandbox.get().inject(Fault(status=500, when="bad"), times=None)
     prompts = ["Say exactly: a", "bad", "Say exactly: c"]
     if asynchronous:
@@ -177,31 +181,31 @@ async def test_a_batch_keeps_what_went_well(asynchronous: bool) -> None:
     assert isinstance(second, InternalServerError)
 
 
-class Counting(BaseRateLimiter):
+class CountingRateLimiter(BaseRateLimiter):
     def __init__(self) -> None:
-        self.taken = 0
+        self.acquired = 0
 
     def acquire(self, *, blocking: bool = True) -> bool:
-        self.taken += 1
+        self.acquired += 1
         return True
 
     async def aacquire(self, *, blocking: bool = True) -> bool:
-        self.taken += 1
+        self.acquired += 1
         return True
 
 
 @both
-async def test_the_rate_limiter_counts_calls_and_no_cached_answer(asynchronous: bool) -> None:
-    limiter = Counting()
+async def test_the_rate_limiter_counts_calls_but_not_cache_hits(asynchronous: bool) -> None:
+    limiter = CountingRateLimiter()
     chat = model(rate_limiter=limiter, cache=InMemoryCache())
     await ask(chat, asynchronous=asynchronous)
     await ask(chat, asynchronous=asynchronous)
-    assert limiter.taken == 1
+    assert limiter.acquired == 1
     await stream(chat, asynchronous=asynchronous)
-    assert limiter.taken == 2
+    assert limiter.acquired == 2
 
 
-# --- caches ---
+# --- caches
 
 GATEWAY = {"gateway_url": "http://localhost:8787/v1"}
 ROUTES: dict[str, dict[str, Any]] = {
@@ -234,47 +238,47 @@ ROUTES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("cls", [ChatPortkeyMistral, PortkeyMistralFIM])
 def test_no_two_routes_share_a_cache_entry(cls: type[Any]) -> None:
-    objects = {name: cls(**fields) for name, fields in ROUTES.items()}
-    keys = {name: str(sorted(each.asdict().items())) for name, each in objects.items()}
-    assert len(set(keys.values())) == len(ROUTES)
+    models = [cls(**fields) for fields in ROUTES.values()]
+    keys = {str(sorted(model.asdict().items())) for model in models}
+    assert len(keys) == len(ROUTES)
 
 
-def test_what_is_said_for_a_call_and_leads_elsewhere_has_its_own_entry() -> None:
+def test_arguments_that_change_the_route_change_the_cache_key() -> None:
     chat = model()
-    said = [
+    arguments = [
         {},
         {"model": "mistral-large-latest"},
         {"portkey_metadata": {"a": "b"}},
         {"portkey_config": {"provider": "mistral-ai", "custom_host": "sandbox:west"}},
         {"tools": [{"function": {"name": "f", "parameters": {}}}]},
     ]
-    assert len({chat._get_llm_string(**each) for each in said}) == len(said)
+    assert len({chat._get_llm_string(**each) for each in arguments}) == len(arguments)
 
 
 @both
-async def test_a_trace_id_does_not_keep_the_cache_from_answering(asynchronous: bool) -> None:
+async def test_trace_id_and_timeout_are_not_part_of_the_cache_key(asynchronous: bool) -> None:
     chat = model(cache=InMemoryCache())
     for number in range(3):
         await ask(chat, asynchronous=asynchronous, trace_id=f"t{number}", timeout=number + 1)
     assert len(sandbox.get().requests) == 1
 
 
-# --- tracing ---
+# --- tracing
 
 
-class Runs(BaseTracer):
-    """Keeps whole runs, as LangSmith's tracer sends them."""
+class RecordingTracer(BaseTracer):
+    """Records runs, as LangSmith's tracer sends them."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.kept: list[Run] = []
+        self.runs: list[Run] = []
 
     def _persist_run(self, run: Run) -> None:
-        self.kept.append(run)
+        self.runs.append(run)
 
     @property
     def text(self) -> str:
-        return json.dumps([run.model_dump(mode="json") for run in self.kept], default=repr)
+        return json.dumps([run.model_dump(mode="json") for run in self.runs], default=repr)
 
 
 def with_key(**fields: Any) -> ChatPortkeyMistral:
@@ -287,9 +291,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "stream": lambda config: list(with_key().stream("go", config)),
     "batch": lambda config: with_key().batch(["go", "go"], config),
     "config of the call": lambda config: with_key().invoke("go", config, portkey_config=CONFIG),
-    "config that is bound": lambda config: (
-        with_key().bind(portkey_config=CONFIG).invoke("go", config)
-    ),
+    "bound config": lambda config: with_key().bind(portkey_config=CONFIG).invoke("go", config),
     "tools": lambda config: with_key().bind_tools([weather]).invoke("go", config),
     "schema": lambda config: with_key().with_structured_output(Place).invoke("in Paris", config),
     "headers of the call": lambda config: with_key().invoke("go", config, headers={"x": SECRET}),
@@ -298,7 +300,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
         .configurable_fields(api_key=ConfigurableField(id="api_key"))
         .invoke("go", config | {"configurable": {"api_key": SECRET}})
     ),
-    "configured key that is marked": lambda config: (
+    "configured secret": lambda config: (
         with_key()
         .configurable_fields(api_key=ConfigurableField(id="mine"))
         .invoke("go", config | {"configurable": {"mine": SecretStr(SECRET)}})
@@ -307,84 +309,83 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("way", CALLS)
-def test_a_whole_traced_run_holds_no_key(way: str) -> None:
-    tracer = Runs()
-    CALLS[way]({"callbacks": [tracer]})
-    assert tracer.kept
+@pytest.mark.parametrize("mode", CALLS)
+def test_a_traced_run_contains_no_key(mode: str) -> None:
+    tracer = RecordingTracer()
+    CALLS[mode]({"callbacks": [tracer]})
+    assert tracer.runs
     assert SECRET not in tracer.text
 
 
 @both
-async def test_a_traced_run_tells_model_tokens_and_time_of_the_first_token(
+async def test_a_traced_run_has_model_tokens_and_usage(
     asynchronous: bool,
 ) -> None:
-    tracer = Runs()
+    tracer = RecordingTracer()
     if asynchronous:
         chunks = [chunk async for chunk in model().astream("go", {"callbacks": [tracer]})]
     else:
         chunks = list(model().stream("go", {"callbacks": [tracer]}))
-    (run,) = tracer.kept
+    (run,) = tracer.runs
     assert run.extra["metadata"]["ls_model_name"] == "mistral-small-latest"
-    assert run.extra["metadata"]["ls_provider"] == "portkey-mistral"
+    assert run.extra["metadata"]["ls_provider"] == "mistralai"
     assert sum(event["name"] == "new_token" for event in run.events) == len(chunks)
     message = run.outputs["generations"][0][0]["message"]["kwargs"]
     assert message["usage_metadata"]["total_tokens"] > 0
 
 
-# --- streams inside chains ---
+# --- streams in chains
 
 
 @both
-async def test_a_stream_passes_through_a_chain_without_waiting(asynchronous: bool) -> None:
-    sandbox.get().inject(Fault(event_delay=0.02))
+async def test_a_chain_streams_chunk_by_chunk(asynchronous: bool) -> None:
+    """The first chunk comes out of the chain while the server is still sending the answer."""
 
-    def louder(chunks: Iterator[Any]) -> Iterator[str]:
+    def upper(chunks: Iterator[Any]) -> Iterator[str]:
         for chunk in chunks:
             yield chunk.text.upper()
 
-    async def alouder(chunks: AsyncIterator[Any]) -> AsyncIterator[str]:
+    async def aupper(chunks: AsyncIterator[Any]) -> AsyncIterator[str]:
         async for chunk in chunks:
             yield chunk.text.upper()
 
-    chain = model() | (alouder if asynchronous else louder)
-    said = "Say exactly: " + "word " * 10
+    box = sandbox.get()
+    box.inject(Fault(event_delay=0.01))
+    chain = model() | (aupper if asynchronous else upper)
+    prompt = "Say exactly: one two three"
     if asynchronous:
-        times = [time.monotonic() async for _ in chain.astream(said)]
+        texts: Any = chain.astream(prompt)
+        first, in_flight = await anext(texts), box.in_flight
+        rest = [text async for text in texts]
     else:
-        times = [time.monotonic() for _ in chain.stream(said)]
-    assert times[-1] - times[0] > 0.1
+        texts = chain.stream(prompt)
+        first, in_flight = next(texts), box.in_flight
+        rest = list(texts)
+    assert in_flight == 1
+    assert "".join([first, *rest]) == "ONE TWO THREE"
 
 
 @both
-async def test_a_stream_that_is_left_early_lets_go(asynchronous: bool) -> None:
+async def test_closing_a_stream_early_closes_the_connection(asynchronous: bool) -> None:
     box: Sandbox = sandbox.get()
     box.inject(Fault(event_delay=0.01))
-    said = "Say exactly: " + "word " * 50
+    prompt = "Say exactly: " + "word " * 50
+    chunks: Any = model().astream(prompt) if asynchronous else model().stream(prompt)
     if asynchronous:
-        chunks = model().astream(said)
-        async for _ in chunks:
-            break
+        await anext(chunks)
         await chunks.aclose()
     else:
-        pieces = model().stream(said)
-        next(pieces)
-        pieces.close()
+        next(chunks)
+        chunks.close()
     assert box.in_flight == 0
     assert box.requests[0].state == "abandoned"
 
 
-@pytest.mark.parametrize("said", [{}, {"stop": ["x"]}, {"temperature": 0.1, "trace_id": "t"}])
-def test_what_traces_are_told_is_what_langchain_itself_would_tell(said: dict[str, Any]) -> None:
-    model = ChatPortkeyMistral(base_url="sandbox:", temperature=0.3, model_kwargs={"x": 1})
-    assert model._get_invocation_params(**said) == BaseChatModel._get_invocation_params(
-        model, **said
+@pytest.mark.parametrize(
+    "arguments", [{}, {"stop": ["x"]}, {"temperature": 0.1, "trace_id": "t"}], ids=str
+)
+def test_invocation_params_are_those_of_langchain(arguments: dict[str, Any]) -> None:
+    chat = model(temperature=0.3, model_kwargs={"x": 1})
+    assert chat._get_invocation_params(**arguments) == BaseChatModel._get_invocation_params(
+        chat, **arguments
     )
-
-
-def test_a_subclass_may_tell_traces_something_else() -> None:
-    class Mine(ChatPortkeyMistral):
-        def dict(self, **kwargs: Any) -> dict[str, Any]:
-            return {"mine": True}
-
-    assert Mine(base_url="sandbox:")._get_invocation_params() == {"mine": True, "stop": None}

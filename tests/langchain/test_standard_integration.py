@@ -1,25 +1,21 @@
-"""LangChain's own integration suites, whole, against the sandbox over HTTP."""
+"""LangChain's standard integration suites, whole, against the sandbox over HTTP.
+
+Chat runs twice, so that every setting with two code paths is covered by the whole suite: with the defaults
+(answers in one piece, content as LangChain's v0, structured output by JSON Schema), and with the opposite of each.
+"""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
 import pytest
-from langchain_core.embeddings import Embeddings
 from langchain_tests.integration_tests import ChatModelIntegrationTests, EmbeddingsIntegrationTests
 
-from langchain_portkey_mistral import PortkeyMistralEmbeddings
-from standard_chat import StandardChat
+from standard_chat import StandardChat, StandardEmbeddings
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"
 )
-
-
-@pytest.fixture(scope="session")
-def vcr_config() -> dict[str, Any]:
-    """Let the suite's recorder pass what goes to this machine."""
-    return {"ignore_localhost": True}
 
 
 @pytest.fixture
@@ -28,51 +24,15 @@ def connection(mistral_sandbox_url: str) -> dict[str, Any]:
 
 
 class TestChat(StandardChat, ChatModelIntegrationTests):
-    """As it is."""
+    """Defaults."""
 
 
-class TestStreamingChat(StandardChat, ChatModelIntegrationTests):
-    """`invoke` streams too."""
+class TestStreamingV1Chat(StandardChat, ChatModelIntegrationTests):
+    """`invoke` streams, content is v1 blocks, and structured output is a tool call."""
 
-    extra: ClassVar = {"streaming": True}
-
-
-class TestV1Chat(StandardChat, ChatModelIntegrationTests):
-    """Content is standard blocks."""
-
-    extra: ClassVar = {"output_version": "v1"}
-
-
-class TestChatByJsonSchema(StandardChat, ChatModelIntegrationTests):
-    """Structured output by `response_format`, said explicitly."""
-
-    structured_output_kwargs: ClassVar = {"method": "json_schema"}
-
-
-class TestChatByFunctionCalling(StandardChat, ChatModelIntegrationTests):
-    """Structured output by a forced call."""
-
+    fields: ClassVar = {"streaming": True, "output_version": "v1"}
     structured_output_kwargs: ClassVar = {"method": "function_calling"}
 
 
-class TestStreamingChatByFunctionCalling(StandardChat, ChatModelIntegrationTests):
-    """Structured output by a forced call, which comes in pieces."""
-
-    extra: ClassVar = {"streaming": True}
-    structured_output_kwargs: ClassVar = {"method": "function_calling"}
-
-
-class TestEmbeddings(EmbeddingsIntegrationTests):
-    """Embeddings."""
-
-    @pytest.fixture(autouse=True)
-    def _connect(self, connection: dict[str, Any]) -> None:
-        self.connection = connection
-
-    @property
-    def embeddings_class(self) -> type[Embeddings]:
-        return PortkeyMistralEmbeddings
-
-    @property
-    def embedding_model_params(self) -> dict[str, Any]:
-        return {"model": "mistral-embed", **self.connection}
+class TestEmbeddings(StandardEmbeddings, EmbeddingsIntegrationTests):
+    """Defaults."""

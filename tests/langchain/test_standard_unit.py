@@ -1,4 +1,4 @@
-"""LangChain's own unit suites, whole."""
+"""LangChain's standard unit suites, whole."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ENVIRONMENT = (
 
 
 class TestChatUnit(ChatModelUnitTests):
-    """One chat class without a network."""
+    """Chat, without a network."""
 
     @property
     def chat_model_class(self) -> type[BaseChatModel]:
@@ -37,7 +37,7 @@ class TestChatUnit(ChatModelUnitTests):
 
 
 class TestEmbeddingsUnit(EmbeddingsUnitTests):
-    """The embeddings class without a network."""
+    """Embeddings, without a network."""
 
     @property
     def embeddings_class(self) -> type[Embeddings]:

@@ -1,4 +1,4 @@
-"""Streams that break, as a user of LangChain meets them."""
+"""Interrupted streams in LangChain."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Ask = Callable[[ChatPortkeyMistral], AIMessageChunk]
 
 
 @BOTH
-def test_resumed_at_every_event_it_is_the_same(ask: Ask) -> None:
+def test_a_resumed_stream_is_complete_wherever_it_broke_off(ask: Ask) -> None:
     names = []
     for event in range(TEXT.count(" ") + 4):
         for kind, fault in enumerate(BREAKS):
@@ -56,7 +56,7 @@ def test_resumed_at_every_event_it_is_the_same(ask: Ask) -> None:
 
 
 @BOTH
-def test_an_interruption_carries_what_came(ask: Ask) -> None:
+def test_an_interruption_has_the_partial_answer(ask: Ask) -> None:
     broken("lc", Fault(cut_after=4))
     with pytest.raises(StreamInterruptedError) as caught:
         ask(ChatPortkeyMistral(**connection("lc")))
@@ -71,7 +71,7 @@ def test_an_interruption_carries_what_came(ask: Ask) -> None:
 
 
 @BOTH
-def test_tools_are_never_resumed(ask: Ask) -> None:
+def test_a_stream_with_tools_is_never_resumed(ask: Ask) -> None:
     broken("lc", Fault(cut_after=4))
 
     def look_up(word: str) -> str:
@@ -79,7 +79,7 @@ def test_tools_are_never_resumed(ask: Ask) -> None:
         return word
 
     chat = ChatPortkeyMistral(on_interrupt="resume", **connection("lc"))
-    with pytest.raises(StreamInterruptedError, match="an answer with tools"):
+    with pytest.raises(StreamInterruptedError, match="the request sets tools"):
         ask(chat.bind_tools([look_up]))  # type: ignore[arg-type]
     assert len(get("lc").requests) == 1
 
@@ -92,7 +92,7 @@ def test_tools_are_never_resumed(ask: Ask) -> None:
         ("idle_timeout", Fault(stall_after=4, stall_seconds=30), "StreamInterruptedError"),
     ],
 )
-def test_time_limits_of_streams(ask: Ask, limit: str, fault: Fault, name: str) -> None:
+def test_stream_timeouts(ask: Ask, limit: str, fault: Fault, name: str) -> None:
     get("lc").reply(TEXT)
     get("lc").inject(fault)
     chat = ChatPortkeyMistral(base_url="sandbox:lc", max_retries=0, **{limit: 0.2})

@@ -1,4 +1,4 @@
-"""What the LlamaIndex tests share: models on the sandbox over HTTP, and one way to call any method."""
+"""Shared by the LlamaIndex tests: models on the sandbox over HTTP, and a helper to call any method."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def embedding(make_embedding) -> PortkeyMistralEmbedding:
 
 @pytest.fixture
 def ask() -> Ask:
-    """Call a method of a model, whatever its kind, and return all the items that it gives."""
+    """Call a method of a model, sync or async, and return all items of its result."""
 
     async def call(llm: PortkeyMistral, method: str, prompt: Any, /, **kwargs: Any) -> list[Any]:
         if "chat" in method and isinstance(prompt, str):

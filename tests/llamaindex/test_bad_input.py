@@ -1,4 +1,4 @@
-"""What a user sees who made a mistake."""
+"""Mistakes of users: the error says what is wrong, nothing is sent, and no key is shown."""
 
 from __future__ import annotations
 
@@ -18,16 +18,14 @@ from portkey_mistral.exceptions import (
 )
 
 SECRET = "sk-secret-1234567890"
-CLASSES = (PortkeyMistral, PortkeyMistralEmbedding)
 
 
-@pytest.mark.parametrize("cls", CLASSES)
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
         ({"api_kye": SECRET}, "unknown argument 'api_kye'; did you mean 'api_key'"),
         ({"api_key": {"k": SECRET}}, "api_key"),
-        ({"base_url": f"https://{SECRET}@api.mistral.ai"}, "must not hold a user name or key"),
+        ({"base_url": f"https://{SECRET}@api.mistral.ai"}, "must not contain a user name or key"),
         (
             {"portkey_config": {"strategy": {"mode": "fallbak"}, "targets": [{"api_key": SECRET}]}},
             "fallback",
@@ -38,11 +36,12 @@ CLASSES = (PortkeyMistral, PortkeyMistralEmbedding)
         ({"timeout": SECRET}, "timeout"),
     ],
 )
-def test_a_wrong_argument_is_explained_without_its_value(cls, fields, expected):
-    with pytest.raises(ConfigurationError, match=expected) as error:
-        cls(**fields)
-    told = f"{error.value}{error.value!r}{error.value.__cause__}{error.value.__context__}"
-    assert SECRET not in told
+def test_a_wrong_argument_is_explained_without_its_value(fields, expected):
+    for cls in (PortkeyMistral, PortkeyMistralEmbedding):
+        with pytest.raises(ConfigurationError, match=expected) as error:
+            cls(**fields)
+        texts = f"{error.value}{error.value!r}{error.value.__cause__}{error.value.__context__}"
+        assert SECRET not in texts
 
 
 def test_without_a_key_the_first_call_says_what_to_set():
@@ -52,7 +51,7 @@ def test_without_a_key_the_first_call_says_what_to_set():
         PortkeyMistralEmbedding().get_text_embedding("Hi")
 
 
-def test_a_wrong_key_is_told(make_llm, mistral_sandbox):
+def test_a_wrong_key_is_an_error(make_llm, mistral_sandbox):
     mistral_sandbox.fail(401)
     with pytest.raises(AuthenticationError, match="key"):
         make_llm().complete("Hi")
@@ -75,7 +74,6 @@ def _try_retired(llm) -> None:
         return
 
 
-@pytest.mark.parametrize("method", ["chat", "stream_chat", "achat", "astream_chat"])
 @pytest.mark.parametrize(
     ("messages", "expected"),
     [
@@ -86,11 +84,10 @@ def _try_retired(llm) -> None:
         (iter([ChatMessage(role="user", content="Hi")]), "takes a list of ChatMessage, got list_"),
     ],
 )
-async def test_bad_messages_are_told_before_sending(
-    llm, mistral_sandbox, ask, method, messages, expected
-):
-    with pytest.raises(InvalidRequestError, match=expected):
-        await ask(llm, method, messages)
+async def test_messages_are_checked_before_sending(llm, mistral_sandbox, ask, messages, expected):
+    for method in ("chat", "stream_chat", "achat", "astream_chat"):
+        with pytest.raises(InvalidRequestError, match=expected):
+            await ask(llm, method, messages)
     assert mistral_sandbox.requests == []
 
 
@@ -100,14 +97,14 @@ def test_text_instead_of_messages_points_to_complete(llm):
 
 
 @pytest.mark.parametrize("method", ["complete", "astream_complete", "fill_in_middle"])
-async def test_a_prompt_that_is_no_text_is_told(make_llm, mistral_sandbox, ask, method):
-    with pytest.raises(InvalidRequestError, match="takes text, got int"):
+async def test_a_prompt_must_be_a_string(make_llm, mistral_sandbox, ask, method):
+    with pytest.raises(InvalidRequestError, match="prompt must be a string, got int"):
         await ask(make_llm(model="codestral-latest"), method, 3)
     assert mistral_sandbox.requests == []
 
 
 @pytest.mark.parametrize("method", ["chat_with_tools", "astream_chat_with_tools"])
-async def test_a_bare_function_says_how_it_becomes_a_tool(llm, mistral_sandbox, ask, method):
+async def test_a_bare_function_as_a_tool_is_an_error(llm, mistral_sandbox, ask, method):
     with pytest.raises(InvalidRequestError, match=r"got builtin_fun.*FunctionTool\.from_defaults"):
         await ask(llm, method, [print], user_msg="Hi")
     assert mistral_sandbox.requests == []
@@ -117,12 +114,20 @@ async def test_a_bare_function_says_how_it_becomes_a_tool(llm, mistral_sandbox, 
 @pytest.mark.parametrize(
     ("output_cls", "prompt", "expected"),
     [
-        (dict, PromptTemplate("Hi"), "fills a pydantic class, got <class 'dict'>"),
-        ({"type": "object"}, PromptTemplate("Hi"), "fills a pydantic class, got dict"),
+        (
+            dict,
+            PromptTemplate("Hi"),
+            "takes a subclass of pydantic's BaseModel, got <class 'dict'>",
+        ),
+        (
+            {"type": "object"},
+            PromptTemplate("Hi"),
+            "takes a subclass of pydantic's BaseModel, got dict",
+        ),
         (ChatMessage, "Hi", r"takes a prompt template, got str\. Use PromptTemplate"),
     ],
 )
-async def test_what_is_no_class_and_what_is_no_prompt_are_told(
+async def test_structured_predict_takes_a_class_and_a_template(
     llm, mistral_sandbox, ask, method, output_cls, prompt, expected
 ):
     with pytest.raises(InvalidRequestError, match=expected):
@@ -131,20 +136,40 @@ async def test_what_is_no_class_and_what_is_no_prompt_are_told(
 
 
 @pytest.mark.parametrize("name", ["headers", "extra_headers", "additional_kwargs"])
-def test_what_should_be_a_mapping_and_is_not_is_told(llm, mistral_sandbox, name):
+def test_mappings_must_be_mappings(llm, mistral_sandbox, name):
     with pytest.raises(InvalidRequestError, match=f"{name} must be a mapping.*, got str"):
         llm.complete("Hi", **{name: "x"})
     assert mistral_sandbox.requests == []
 
 
-def test_a_misspelt_argument_of_a_call_is_told(llm, mistral_sandbox):
+def test_a_misspelt_argument_of_a_call_gets_a_suggestion(llm, mistral_sandbox):
     with pytest.raises(InvalidRequestError, match="did you mean 'temperature'"):
         llm.complete("Hi", temprature=0)
     assert mistral_sandbox.requests == []
 
 
-def test_an_image_for_a_blind_model_is_told_before_sending(make_llm, mistral_sandbox):
+def test_an_image_for_a_model_without_vision_is_an_error(make_llm, mistral_sandbox):
     picture = ChatMessage(role="user", blocks=[ImageBlock(url="https://e.org/a.png")])
     with pytest.raises(CapabilityError, match=r"cannot read images.*Models that can"):
         make_llm(model="codestral-latest").chat([picture])
     assert mistral_sandbox.requests == []
+
+
+def test_tools_are_a_list() -> None:
+    llm = PortkeyMistral(base_url="sandbox:")
+    with pytest.raises(InvalidRequestError, match="tools must be a list of tools, got int"):
+        llm.chat_with_tools(5, user_msg="?")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"stop": 5}, "stop must be a list, got int"),
+        ({"additional_kwargs": {"a": object()}}, "cannot be written as JSON: a: "),
+    ],
+)
+def test_values_of_a_call_that_cannot_be_sent_are_named(arguments, text) -> None:
+    llm = PortkeyMistral(base_url="sandbox:")
+    for call in (llm.complete, lambda prompt, **given: list(llm.stream_complete(prompt, **given))):
+        with pytest.raises(InvalidRequestError, match=text):
+            call("Hello!", **arguments)

@@ -1,4 +1,4 @@
-"""Faults that other integrations were seen to have, each with a test that we do not share it.
+"""Defects observed in other integrations, each with a test that this package does not have it.
 
 m: llama-index-llms-mistralai 0.11.0; p: llama-index-llms-portkey 0.6.0 and portkey-ai 1.15.1;
 e: llama-index-embeddings-mistralai 0.6.0; o: llama-index-llms-openai 0.7.10. Seen in November 2026.
@@ -83,12 +83,12 @@ PAIR = Pair(first="a", second="b")
 @pytest.fixture
 def over():
     """A model over a scripted network, for what no server of Mistral's would send."""
-    opened: list[httpx.Client | httpx.AsyncClient] = []
+    unwrap_secrets: list[httpx.Client | httpx.AsyncClient] = []
 
     def make(*replies, **fields):
         script = network(*replies)
         llm = PortkeyMistral(**{"api_key": "k", **script.clients, **fields})
-        opened.extend(script.clients.values())
+        unwrap_secrets.extend(script.clients.values())
         return llm
 
     return make
@@ -137,16 +137,14 @@ async def test_m03_a_streamed_object_grows(make_llm, mistral_sandbox, ask, mode)
 
 
 @pytest.mark.parametrize("method", [*BOTH, *STREAMS])
-async def test_m04_a_busy_server_is_asked_again(llm, mistral_sandbox, ask, method):
+async def test_m04_a_busy_server_is_retried(llm, mistral_sandbox, ask, method):
     mistral_sandbox.fail(429, retry_after=0)
     await ask(llm, method, "Hi")
     assert [each.status for each in mistral_sandbox.requests] == [429, 200]
 
 
-@pytest.mark.parametrize(
-    "model", ["mistral-of-tomorrow", "@team/mistral-small-latest", "mistral-small-2603", "alias"]
-)
-async def test_m05_a_model_that_nobody_knows_is_asked(over, model):
+@pytest.mark.parametrize("model", ["mistral-of-tomorrow", "mistral-small-2603", "alias"])
+async def test_m05_an_unknown_model_is_called(over, model):
     llm = over(answer("Hi"), model=model)
     assert llm.metadata.model_name == model
     assert llm.complete("Hi").text == "Hi"
@@ -171,15 +169,15 @@ THOUGHT = [
 @pytest.mark.filterwarnings("ignore:magistral-medium-2509:UserWarning")
 @pytest.mark.parametrize("method", BOTH)
 async def test_m07_any_model_may_answer_in_a_list(over, ask, method):
-    (said,) = await ask(over(answer(THOUGHT), model="magistral-medium-2509"), method, "Hi")
-    assert said.message.blocks == [ThinkingBlock(content="Hm."), TextBlock(text="42")]
+    (response,) = await ask(over(answer(THOUGHT), model="magistral-medium-2509"), method, "Hi")
+    assert response.message.blocks == [ThinkingBlock(content="Hm."), TextBlock(text="42")]
 
 
 @pytest.mark.parametrize("method", BOTH)
 async def test_m08_content_may_be_null(over, ask, method):
     calls = {"id": "abcdefghi", "function": {"name": "add", "arguments": ADD.arguments}}
-    (said,) = await ask(over(answer(None, calls, finish="tool_calls")), method, "Hi")
-    assert said.message.additional_kwargs["tool_calls"][0]["function"]["name"] == "add"
+    (response,) = await ask(over(answer(None, calls, finish="tool_calls")), method, "Hi")
+    assert response.message.additional_kwargs["tool_calls"][0]["function"]["name"] == "add"
 
 
 @pytest.mark.parametrize("method", STREAMS)
@@ -211,7 +209,7 @@ async def test_m11_malformed_arguments_do_not_end_the_run(llm, mistral_sandbox, 
     mistral_sandbox.reply("Sorry.")
     memory = ChatMemoryBuffer.from_defaults(token_limit=10_000)
     assert str(await FunctionAgent(tools=[add], llm=llm).run("Hi", memory=memory)) == "Sorry."
-    assert "not JSON" in caplog.text
+    assert "not a JSON object" in caplog.text
 
 
 @pytest.mark.parametrize("method", STREAMS)
@@ -252,7 +250,7 @@ async def test_m14_a_completion_counts_once(make_llm, ask, method):
 
 
 @pytest.mark.parametrize("method", ["achat_with_tools", "astream_chat_with_tools"])
-async def test_m15_one_call_at_a_time_is_asked_for_and_kept_to(
+async def test_m15_a_single_tool_call_is_requested_and_enforced(
     llm, mistral_sandbox, ask, bodies, method
 ):
     mistral_sandbox.reply("", calls=[ADD, ADD])
@@ -302,12 +300,12 @@ async def test_m17_blocks_of_all_kinds_and_a_developer_are_taken(llm, mistral_sa
         model="voxtral-small-latest",
     )
     assert bodies()[1]["messages"][0]["content"][0]["type"] == "input_audio"
-    with pytest.raises(InvalidRequestError, match="no video"):
+    with pytest.raises(InvalidRequestError, match="do not accept video"):
         llm.chat([ChatMessage(role="user", blocks=[VideoBlock(video=b"x")])])
 
 
 @pytest.mark.parametrize("method", ["fill_in_middle", "astream_fill_in_middle"])
-async def test_m18_the_catalog_says_who_fills_middles(make_llm, ask, bodies, method):
+async def test_m18_fill_in_the_middle_models_come_from_the_catalog(make_llm, ask, bodies, method):
     llm = make_llm(model="codestral-2508")
     await ask(llm, method, "def f(", max_tokens=20, temperature=0.1, trace_id="t")
     assert (bodies()[0]["max_tokens"], bodies()[0]["temperature"]) == (20, 0.1)
@@ -320,19 +318,19 @@ def test_m19_a_pickled_copy_works_and_a_dump_is_rebuilt_with_a_key(llm):
     assert PortkeyMistral.from_dict(llm.to_dict(), api_key="k").complete("Hi").text
 
 
-async def test_m20_sync_and_async_say_the_same(llm, mistral_sandbox, ask):
-    said = []
+async def test_m20_sync_and_async_give_the_same_answer(llm, mistral_sandbox, ask):
+    messages = []
     for method in (*BOTH, *STREAMS):
         mistral_sandbox.reply("Hi", calls=[ADD], thinking="Hm.")
         message = (await ask(llm, method, "Hi"))[-1].message.model_copy(deep=True)
         message.additional_kwargs["tool_calls"][0]["id"] = "x"
         message.blocks[-1].tool_call_id = "x"
-        said.append(message)
+        messages.append(message)
         json.dumps(message.additional_kwargs)
-    assert said.count(said[0]) == 4
+    assert messages.count(messages[0]) == 4
 
 
-async def test_m21_headers_and_clients_are_the_callers_and_stand_in_no_dump(make_llm, bodies, ask):
+async def test_m21_the_callers_headers_and_clients_are_used_and_not_dumped(make_llm, bodies, ask):
     seen: list[str] = []
 
     def note(request: httpx.Request) -> None:
@@ -347,7 +345,7 @@ async def test_m21_headers_and_clients_are_the_callers_and_stand_in_no_dump(make
 
 
 @pytest.mark.parametrize("method", [*BOTH, *STREAMS])
-async def test_m22_why_it_ended_is_told_and_nothing_is_set_unasked(
+async def test_m22_the_finish_reason_is_reported_and_no_default_is_sent(
     llm, mistral_sandbox, ask, bodies, method
 ):
     mistral_sandbox.reply("Hi", finish_reason="length")
@@ -370,7 +368,7 @@ async def test_m23_mistrals_fields_are_fields(make_llm, bodies):
 
 
 @pytest.mark.parametrize("method", STREAMS)
-async def test_m24_an_error_within_a_stream_says_what_it_says(over, ask, method):
+async def test_m24_an_error_within_a_stream_keeps_its_message(over, ask, method):
     event = {"object": "error", "message": "Service tier capacity exceeded", "code": "3505"}
     llm = over(sse([event], done=False), max_retries=0)
     with pytest.raises(APIError, match="capacity exceeded"):
@@ -392,7 +390,7 @@ def test_m26_one_object_serves_one_loop_after_the_other(llm, embedding):
 # --- llama-index-llms-portkey and portkey-ai -------------------------------------------------------
 
 
-def test_p1_no_foreign_package_comes_along_and_it_can_be_made():
+def test_p1_no_unrelated_package_is_required_and_it_can_be_constructed():
     needed = " ".join(importlib.metadata.requires("portkey-mistral") or ())
     assert "portkey-ai" not in needed
     assert " portkey" not in needed.replace("portkey-mistral", "")
@@ -413,7 +411,7 @@ async def test_p3_a_slow_call_does_not_block_the_loop(llm, mistral_sandbox):
     assert mistral_sandbox.peak_in_flight == 2
 
 
-async def test_p4_arguments_reach_the_wire_and_slips_are_told(llm, ask, bodies):
+async def test_p4_arguments_are_sent_and_misspelt_ones_are_errors(llm, ask, bodies):
     for method in (*BOTH, *STREAMS):
         await ask(llm, method, "Hi", temperature=0.3)
     assert {body["temperature"] for body in bodies()} == {0.3}
@@ -421,7 +419,7 @@ async def test_p4_arguments_reach_the_wire_and_slips_are_told(llm, ask, bodies):
         llm.complete("Hi", temprature=0.3)
 
 
-def test_p5_portkeys_own_are_fields_and_go_as_headers(mistral_sandbox, mistral_sandbox_url):
+def test_p5_portkeys_options_are_fields_and_sent_as_headers(mistral_sandbox, mistral_sandbox_url):
     llm = PortkeyMistral(
         gateway_url=mistral_sandbox_url,
         portkey_api_key="pk",
@@ -440,15 +438,15 @@ def test_p5_portkeys_own_are_fields_and_go_as_headers(mistral_sandbox, mistral_s
 
 
 @pytest.mark.parametrize("method", ["chat", "astream_chat"])
-async def test_p6_what_the_gateway_says_beside_the_answer_is_told(
-    over, mistral_sandbox_url, ask, method
-):
+async def test_p6_the_gateways_headers_are_in_the_call_info(over, mistral_sandbox_url, ask, method):
     reply = answer("Hi") if method == "chat" else stream({"content": "Hi"})
-    said = {"trace-id": "t", "cache-status": "HIT", "provider": "mistral-ai"}
-    reply.headers.update({f"x-portkey-{name}": value for name, value in said.items()})
+    headers = {"trace-id": "t", "cache-status": "HIT", "provider": "mistral-ai"}
+    reply.headers.update({f"x-portkey-{name}": value for name, value in headers.items()})
     llm = over(reply, gateway_url="http://localhost:8787/v1")
-    told = (await ask(llm, method, "Hi"))[-1].additional_kwargs["call_info"]
-    assert (told["trace_id"], told["cache_status"], told["provider"]) == tuple(said.values())
+    call_info = (await ask(llm, method, "Hi"))[-1].additional_kwargs["call_info"]
+    assert (call_info["trace_id"], call_info["cache_status"], call_info["provider"]) == tuple(
+        headers.values()
+    )
 
 
 def test_p7_a_slug_before_the_model_is_no_unknown_model(over):
@@ -504,7 +502,7 @@ async def test_e5_a_busy_moment_loses_nothing(embedding, mistral_sandbox, bodies
         assert set(Counter(text for body in answered for text in body["input"]).values()) == {1}
 
 
-async def test_e6_async_work_is_bounded_unasked(make_embedding, mistral_sandbox):
+async def test_e6_async_work_is_bounded_by_default(make_embedding, mistral_sandbox):
     mistral_sandbox.inject(Fault(delay=0.02), times=None)
     await make_embedding(embed_batch_size=1).aget_text_embedding_batch(list("abcdefghijkl") * 3)
     assert mistral_sandbox.peak_in_flight <= 4
@@ -553,7 +551,7 @@ async def test_e10_two_models_share_a_store_and_no_vector(make_embedding):
     assert len(one.get_text_embedding("Hi")) != len(await other.aget_text_embedding("Hi"))
 
 
-def test_e11_what_was_paid_for_is_told(embedding):
+def test_e11_billed_tokens_are_reported(embedding):
     request = EmbeddingRequest(model="mistral-embed", inputs=["a cat", "a dog"])
     assert embedding.client.embed(request).usage.total_tokens > 0
 
@@ -567,8 +565,8 @@ def test_o1_no_key_in_any_dump_or_text(caplog):
     for cls in (PortkeyMistral, PortkeyMistralEmbedding):
         made = cls(**fields)
         with caplog.at_level(logging.DEBUG):
-            told = [made.to_json(), repr(made), str(made), str(made.to_payload())]
-        assert secret not in "".join((*told, caplog.text))
+            texts = [made.to_json(), repr(made), str(made), str(made.to_payload())]
+        assert secret not in "".join((*texts, caplog.text))
 
 
 async def test_o2_retries_are_not_multiplied(make_llm, mistral_sandbox, ask):
@@ -611,13 +609,13 @@ async def test_o5_missing_llm_kwargs_are_none_needed(llm, mistral_sandbox):
 
 
 @pytest.mark.parametrize("method", STREAMS)
-async def test_o6_usage_comes_with_every_stream_unasked(llm, ask, bodies, method):
+async def test_o6_every_stream_reports_usage_by_default(llm, ask, bodies, method):
     items = await ask(llm, method, "Hi")
     assert items[-1].additional_kwargs["total_tokens"] > 0
     assert "stream_options" not in bodies()[0]
 
 
-def test_o7_the_answers_model_is_told(over):
+def test_o7_the_answering_model_is_reported(over):
     assert over(answer("Hi")).complete("Hi").raw["model"] == MODEL
 
 

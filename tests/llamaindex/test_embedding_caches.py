@@ -1,4 +1,4 @@
-"""Not paying twice for a text: core's `embeddings_cache`, and `embed_resume` beneath it."""
+"""Texts are paid for once: core's `embeddings_cache`, and `embed_resume`."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_models_dimensions_and_dtypes_share_a_store_and_no_vector(
     assert with_store == len(KINDS)
 
 
-def test_a_place_of_its_own_has_vectors_of_its_own(make_embedding, bodies, mistral_sandbox_url):
+def test_endpoints_share_no_vector(make_embedding, bodies, mistral_sandbox_url):
     """The sandbox's vectors must never be taken for the real model's."""
     store = SimpleKVStore()
     make_embedding(embeddings_cache=store).get_text_embedding("Bonjour")
@@ -83,7 +83,7 @@ def test_a_query_is_the_same_vector_as_a_document_and_paid_once(make_embedding, 
     assert paid(bodies) == {"Hi": 1}
 
 
-def test_a_change_of_the_model_changes_the_space(make_embedding, bodies):
+def test_changing_the_model_changes_the_namespace(make_embedding, bodies):
     embedding = make_embedding(embeddings_cache=SimpleKVStore())
     copied = embedding.model_copy(update={"model_name": "codestral-embed"})
     short, long = (each.get_text_embedding("Hi") for each in (embedding, copied))
@@ -114,7 +114,7 @@ def test_an_empty_store_is_a_store(make_embedding, bodies):
     assert paid(bodies) == {"Hi": 1}
 
 
-def test_the_store_can_be_looked_through_and_cleared(make_embedding):
+def test_the_store_can_be_listed_and_cleared(make_embedding):
     store = SimpleKVStore()
     one = make_embedding(embeddings_cache=store)
     other = make_embedding(embeddings_cache=store, model="codestral-embed")
@@ -134,14 +134,14 @@ async def test_the_store_can_be_used_from_a_loop(make_embedding):
     assert await cache.adelete("a", "c")
 
 
-def test_a_dump_and_a_hash_know_nothing_of_the_store(make_embedding):
+def test_a_dump_does_not_include_the_store(make_embedding):
     plain, cached = make_embedding(), make_embedding(embeddings_cache=SimpleKVStore())
     assert cached.to_dict() == plain.to_dict()
     assert cached.to_json() == plain.to_json()
 
 
 @pytest.mark.parametrize("method", BATCH)
-async def test_a_job_that_stopped_part_way_goes_on_where_it_was(
+async def test_a_job_that_failed_part_way_resumes_there(
     make_embedding, mistral_sandbox, bodies, ask, tmp_path, method
 ):
     """One batch of core's, many requests of ours: the finished ones are kept although one fails."""
@@ -162,7 +162,7 @@ async def test_a_job_that_stopped_part_way_goes_on_where_it_was(
 
 
 @pytest.mark.parametrize("fields", KINDS.values(), ids=KINDS)
-def test_resumed_vectors_are_apart_too(make_embedding, tmp_path, fields):
+def test_models_share_no_resumed_vector(make_embedding, tmp_path, fields):
     path = str(tmp_path / "vectors.sqlite")
     for other in KINDS.values():
         make_embedding(embed_resume=path, **other).get_text_embedding("Bonjour")

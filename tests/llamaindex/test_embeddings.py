@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from llama_index.core.storage.kvstore import SimpleKVStore
 
 from portkey_mistral.exceptions import (
     APIStatusError,
@@ -97,17 +98,22 @@ async def test_a_short_answer_is_an_error(embedding, mistral_sandbox, ask, metho
 @pytest.mark.parametrize("method", ["_get_text_embeddings", "_aget_text_embeddings"])
 @pytest.mark.parametrize(
     ("texts", "expected"),
-    [(["a", 7], r"inputs\[1\] must be text, got int"), ("just text", "must be a list of texts")],
+    [
+        (["a", 7], r"inputs\[1\] must be a string, got int"),
+        ("just text", "must be a list of texts"),
+    ],
 )
-async def test_what_is_no_text_is_told(embedding, mistral_sandbox, ask, method, texts, expected):
+async def test_inputs_must_be_a_list_of_texts(
+    embedding, mistral_sandbox, ask, method, texts, expected
+):
     with pytest.raises(InvalidRequestError, match=expected):
         await ask(embedding, method, texts)
     assert mistral_sandbox.requests == []
 
 
 @pytest.mark.parametrize("method", BATCH)
-@pytest.mark.parametrize(("texts", "found"), [("just text", "text"), (None, "NoneType")])
-async def test_a_text_is_not_taken_for_a_list_of_its_letters(
+@pytest.mark.parametrize(("texts", "found"), [("just text", "a string"), (None, "NoneType")])
+async def test_a_string_is_not_a_list_of_texts(
     embedding, mistral_sandbox, ask, method, texts, found
 ):
     with pytest.raises(InvalidRequestError, match=f"takes a list of texts, got {found}"):
@@ -116,25 +122,40 @@ async def test_a_text_is_not_taken_for_a_list_of_its_letters(
 
 
 @pytest.mark.parametrize("method", BATCH)
-async def test_half_a_character_spoils_no_batch(embedding, ask, method):
-    """Texts taken out of PDFs hold such halves, which UTF-8 cannot."""
+async def test_a_lone_surrogate_does_not_fail_the_batch(embedding, ask, method):
+    """Texts extracted from PDFs contain them; UTF-8 cannot encode them."""
     texts = ["a cat", "a \ud83d dog", "a \ud83d dog " * 5000]
     (vectors,) = await ask(embedding, method, texts[:2])
     assert vectors[0] == embedding.get_text_embedding("a cat")
     assert vectors[1] == embedding.get_text_embedding("a \ufffd dog")
     with pytest.raises((APIStatusError, InvalidRequestError)) as error:
         await ask(embedding, method, texts)
-    told = f"{error.value} {getattr(error.value, '__notes__', '')}"
-    assert "index 2" in told or "inputs[2]" in told
+    text = f"{error.value} {getattr(error.value, '__notes__', '')}"
+    assert "index 2" in text or "inputs[2]" in text
+
+
+POISON = {"too long": "long " * 9000, "no text": 7}
 
 
 @pytest.mark.parametrize("method", BATCH)
-async def test_a_text_that_is_too_long_is_pinned_to_its_place(embedding, ask, method):
-    texts = ["short", "also short", "long " * 9000, "short again"]
+@pytest.mark.parametrize("poison", POISON.values(), ids=POISON)
+@pytest.mark.parametrize("cached", [False, True])
+async def test_a_poison_text_is_named_by_its_position_in_the_callers_list(
+    make_embedding, ask, method, poison, cached
+):
+    """Core passes texts on in batches, and without those that its cache has."""
+    embedding = make_embedding(
+        embed_batch_size=4, embeddings_cache=SimpleKVStore() if cached else None
+    )
+    texts = ["one", "two", "one", "three", "four", poison, "five"]
+    if cached:
+        embedding.get_text_embedding_batch(["one", "four"])
     with pytest.raises((APIStatusError, InvalidRequestError)) as error:
         await ask(embedding, method, texts)
-    told = f"{error.value} {getattr(error.value, '__notes__', '')}"
-    assert "index 2" in told or "inputs[2]" in told
+    assert error.value.index == 5
+    text = f"{error.value} {getattr(error.value, '__notes__', '')}"
+    assert "index 5" in text or "inputs[5]" in text
+    assert set(error.value.completed or ()) <= {4, 6}
 
 
 def test_aggregation_and_similarity_are_cores(embedding):
@@ -161,8 +182,10 @@ async def test_texts_are_embedded_as_they_are_read(make_embedding):
     assert [b.vectors for b in asynchronous] == [b.vectors for b in batches]
 
 
-def test_progress_with_cost_is_told(make_embedding):
-    told = []
-    make_embedding(show_progress=told.append).get_text_embedding_batch(["a", "b"])
-    assert (told[-1].done, told[-1].total) == (2, 2)
-    assert told[-1].cost > 0
+def test_progress_includes_the_cost(make_embedding):
+    updates = []
+    make_embedding(base_url="sandbox:", show_progress=updates.append).get_text_embedding_batch(
+        ["a", "b"]
+    )
+    assert (updates[-1].done, updates[-1].total) == (2, 2)
+    assert updates[-1].cost > 0

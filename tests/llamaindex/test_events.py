@@ -1,4 +1,4 @@
-"""One event, one token record and one permit a call; and no key in any of them."""
+"""Each call has one event, one token record and one permit; none of them contains a key."""
 
 from __future__ import annotations
 
@@ -96,12 +96,9 @@ def recorder():
     root.span_handlers.remove(spans)
 
 
-@pytest.mark.parametrize("usage", ["finish", "alone"])
 @pytest.mark.parametrize("method", [*METHODS, *FIM])
-async def test_a_call_counts_once_and_exactly(
-    make_llm, mistral_sandbox, ask, recorder, method, usage
-):
-    counter = TokenCountingHandler(tokenizer=lambda text: ["a tokenizer was asked"] * 1000)
+async def test_a_call_counts_once_and_exactly(make_llm, mistral_sandbox, ask, recorder, method):
+    counter = TokenCountingHandler(tokenizer=lambda text: ["a tokenizer was used"] * 1000)
     debug = LlamaDebugHandler(print_trace_on_end=False)
     permits = Permits()
     model = "codestral-latest" if method in FIM else "mistral-small-latest"
@@ -109,7 +106,7 @@ async def test_a_call_counts_once_and_exactly(
         model=model, callback_manager=CallbackManager([counter, debug]), rate_limiter=permits
     )
     mistral_sandbox.reply("one two three")
-    mistral_sandbox.inject(Fault(usage=usage))
+    mistral_sandbox.inject(Fault(usage="alone"))
 
     items = await ask(llm, method, "Count.")
 
@@ -153,7 +150,7 @@ KEYS = (
 )
 
 
-async def test_no_event_and_no_span_holds_a_key(
+async def test_no_event_and_no_span_contains_a_key(
     make_llm, make_embedding, mistral_sandbox, mistral_sandbox_url, ask, recorder
 ):
     events, spans = recorder
@@ -161,30 +158,32 @@ async def test_no_event_and_no_span_holds_a_key(
     llm = make_llm(callback_manager=CallbackManager([debug]))
     target = {"provider": "mistral-ai", "api_key": KEYS[1], "custom_host": mistral_sandbox_url}
     config = {"strategy": {"mode": "fallback"}, "targets": [target]}
-    said = {
+    options = {
         "portkey_config": config,
         "headers": {"x-token": KEYS[2]},
         "extra_headers": {"x-other": KEYS[3]},
+        "forward_headers": ["x-token", "x-other"],
     }
 
     for method in METHODS:
-        await ask(llm, method, "Hi", **said)
+        await ask(llm, method, "Hi", **options)
         sent = mistral_sandbox.requests[-1].headers
         assert (sent["x-token"], sent["x-other"]) == KEYS[2:]
-    await ask(llm, "achat_with_tools", [ADD], user_msg="Hi", **said)
+    await ask(llm, "achat_with_tools", [ADD], user_msg="Hi", **options)
     prompt = PromptTemplate("The word is {word}.")
-    await ask(llm, "structured_predict", Word, prompt=prompt, word="sesame", llm_kwargs=said)
+    await ask(llm, "structured_predict", Word, prompt=prompt, word="sesame", llm_kwargs=options)
     assert mistral_sandbox.requests[-1].headers["x-token"] == KEYS[2]
     await ask(make_embedding(), "get_text_embedding", "Hi")
 
-    told = [f"{event!r} {event.model_dump()}" for event in events.events]
-    told += [f"{event.payload!r}" for event in debug.get_events()]
-    for text in (*told, *spans.seen):
+    texts = [f"{event!r} {event.model_dump()}" for event in events.events]
+    texts += [f"{event.payload!r}" for event in debug.get_events()]
+    for text in (*texts, *spans.seen):
         assert not any(key in text for key in KEYS)
 
 
-def test_the_payload_names_the_way_and_no_key(llm, mistral_sandbox_url):
+def test_the_payload_has_the_mode_and_no_key(llm, mistral_sandbox_url):
     payload = llm.to_payload()
-    assert (payload["class_name"], payload["way"]) == ("PortkeyMistral", "direct")
+    assert (payload["class_name"], payload["mode"]) == ("PortkeyMistral", "direct")
     assert payload["endpoint"] == mistral_sandbox_url
+    assert payload["model"] == llm.model
     assert not any(key in repr(payload) for key in KEYS)

@@ -52,11 +52,11 @@ async def test_the_suffix_may_come_second_or_not_at_all(coder, ask, bodies, meth
     ("kwargs", "error", "expected"),
     [
         ({"model": "mistral-small-latest"}, CapabilityError, "cannot complete code.*codestral"),
-        ({"n": 2}, InvalidRequestError, "does not know 'n'"),
+        ({"n": 2}, InvalidRequestError, "does not take 'n'"),
         ({"sufix": "x"}, InvalidRequestError, "unknown argument 'sufix'"),
     ],
 )
-async def test_what_cannot_be_is_told_before_sending(
+async def test_what_cannot_succeed_is_not_sent(
     coder, mistral_sandbox, ask, method, kwargs, error, expected
 ):
     with pytest.raises(error, match=expected):

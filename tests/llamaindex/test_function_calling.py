@@ -1,10 +1,12 @@
-"""`chat_with_tools` and its family."""
+"""`chat_with_tools` and the methods built on it."""
 
 from __future__ import annotations
 
 import pytest
 from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.program import FunctionCallingProgram
 from llama_index.core.tools import FunctionTool
+from pydantic import BaseModel
 
 from portkey_mistral.sandbox import Call, Fault
 
@@ -26,36 +28,31 @@ ADD = FunctionTool.from_defaults(add)
 ODD = FunctionTool.from_defaults(lambda: "found", name="my docs", description="Search.")
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(
-    ("kwargs", "choice"),
-    [
-        ({}, None),
-        ({"tool_required": True}, "any"),
-        ({"tool_choice": None, "tool_required": True}, "any"),
-        ({"tool_choice": "auto"}, "auto"),
-        ({"tool_choice": "add"}, {"type": "function", "function": {"name": "add"}}),
-    ],
+CHOICES = (
+    ({}, None),
+    ({"tool_required": True}, "any"),
+    ({"tool_choice": None, "tool_required": True}, "any"),
+    ({"tool_choice": "auto"}, "auto"),
+    ({"tool_choice": "add"}, {"type": "function", "function": {"name": "add"}}),
 )
-async def test_the_choice_reaches_the_wire(
-    llm, mistral_sandbox, ask, bodies, method, kwargs, choice
-):
-    mistral_sandbox.reply("", calls=TWO[:1])
-    await ask(llm, method, [ADD], user_msg="1 + 2?", **kwargs)
-    sent = bodies()[0]
-    assert sent.get("tool_choice") == choice
-    assert sent["parallel_tool_calls"] is False
-    assert sent["tools"][0]["function"]["parameters"]["required"] == ["a", "b"]
 
 
-@pytest.mark.parametrize("split", [False, True])
+@pytest.mark.parametrize("method", METHODS)
+async def test_the_tool_choice_is_sent(llm, mistral_sandbox, ask, bodies, method):
+    for kwargs, choice in CHOICES:
+        mistral_sandbox.reply("", calls=TWO[:1])
+        await ask(llm, method, [ADD], user_msg="1 + 2?", **kwargs)
+        sent = bodies()[-1]
+        assert sent.get("tool_choice") == choice
+        assert sent["parallel_tool_calls"] is False
+        assert sent["tools"][0]["function"]["parameters"]["required"] == ["a", "b"]
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(("parallel", "count"), [(True, 2), (False, 1)])
-async def test_parallel_calls_come_as_allowed(
-    llm, mistral_sandbox, ask, method, parallel, count, split
-):
+async def test_parallel_calls_come_as_allowed(llm, mistral_sandbox, ask, method, parallel, count):
     mistral_sandbox.reply("Let me add.", calls=TWO)
-    mistral_sandbox.inject(Fault(split_calls=split))
+    mistral_sandbox.inject(Fault(split_calls=True))
 
     items = await ask(llm, method, [ADD], user_msg="?", allow_parallel_tool_calls=parallel)
 
@@ -69,7 +66,9 @@ async def test_parallel_calls_come_as_allowed(
 
 
 @pytest.mark.parametrize("method", METHODS)
-async def test_odd_names_are_spelled_out_and_back(llm, mistral_sandbox, ask, bodies, method):
+async def test_illegal_names_are_replaced_and_mapped_back(
+    llm, mistral_sandbox, ask, bodies, method
+):
     mistral_sandbox.reply("", calls=[Call("my_docs")])
     items = await ask(llm, method, [ODD], user_msg="?", tool_choice="my docs")
     assert bodies()[0]["tools"][0]["function"]["name"] == "my_docs"
@@ -88,14 +87,60 @@ async def test_odd_names_are_spelled_out_and_back(llm, mistral_sandbox, ask, bod
     assert bodies()[1]["messages"][1]["tool_calls"][0]["function"]["name"] == "my_docs"
 
 
+LONG = "look_up_the_weather_of_tomorrow_in_a_city_of_the_list_of_cities__"
+
+
 @pytest.mark.parametrize("method", METHODS)
-async def test_the_history_is_not_appended_to(llm, ask, method):
+@pytest.mark.parametrize(
+    "names", [(LONG + "in_the_north", LONG + "in_the_south"), ("查询天气", "查询股票")]
+)
+async def test_tools_with_names_that_are_alike_for_mistral_both_work(
+    llm, ask, bodies, names, method
+):
+    tools = [FunctionTool.from_defaults(lambda: "", name=name, description="?") for name in names]
+    for name in names:
+        items = await ask(llm, method, tools, user_msg="?", tool_choice=name)
+        (call,) = llm.get_tool_calls_from_response(items[-1])
+        assert call.tool_name == name
+    assert len({tool["function"]["name"] for tool in bodies()[0]["tools"]}) == 2
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("arguments", ["null", ""])
+async def test_a_call_without_arguments_has_an_empty_object(
+    llm, mistral_sandbox, ask, method, arguments
+):
+    mistral_sandbox.reply("", calls=[Call("my_docs", arguments)])
+    items = await ask(llm, method, [ODD], user_msg="?")
+    for item in items:
+        for call in llm.get_tool_calls_from_response(item, error_on_no_tool_call=False):
+            assert (call.tool_name, call.tool_kwargs) == ("my docs", {})
+    stored = items[-1].message.additional_kwargs["tool_calls"][0]["function"]
+    assert (stored["arguments"], items[-1].message.blocks[-1].tool_kwargs) == ("{}", {})
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("arguments", ['{"a": 1, "b', "[1]", "look it up"])
+async def test_invalid_arguments_are_shown_as_they_came(
+    llm, mistral_sandbox, ask, method, arguments
+):
+    mistral_sandbox.reply("", calls=[Call("add", arguments)], finish_reason="length")
+    items = await ask(llm, method, [ADD], user_msg="?")
+    message = items[-1].message
+    assert message.blocks[-1].tool_kwargs == arguments
+    assert message.additional_kwargs["tool_calls"][0]["function"]["arguments"] == arguments
+    (selection,) = llm.get_tool_calls_from_response(items[-1])
+    assert selection.tool_kwargs == {"INVALID_JSON": arguments}
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_the_history_is_not_changed(llm, ask, method):
     history = [ChatMessage(role="user", content="Hi")]
     await ask(llm, method, [ADD], user_msg="And?", chat_history=history)
     assert history == [ChatMessage(role="user", content="Hi")]
 
 
-def test_no_call_where_one_was_expected_tells_the_answer(llm, mistral_sandbox):
+def test_a_missing_call_is_an_error_that_quotes_the_answer(llm, mistral_sandbox):
     mistral_sandbox.reply("I would rather not.")
     answer = llm.chat_with_tools([ADD], user_msg="?")
     with pytest.raises(ValueError, match="I would rather not"):
@@ -104,10 +149,50 @@ def test_no_call_where_one_was_expected_tells_the_answer(llm, mistral_sandbox):
 
 
 @pytest.mark.parametrize("method", ["predict_and_call", "apredict_and_call"])
-async def test_predict_and_call_calls(llm, mistral_sandbox, ask, method):
+async def test_predict_and_call_runs_the_tool(llm, mistral_sandbox, ask, method):
     mistral_sandbox.reply("", calls=TWO)
     (response,) = await ask(llm, method, [ADD], user_msg="1 + 2?")
     assert response.response == "3"
+
+
+@pytest.mark.parametrize("method", ["predict_and_call", "apredict_and_call"])
+@pytest.mark.parametrize(
+    "call", [Call("maybe", '{"a": 1, "b'), Call("maybe", "[1]"), Call("sub", "{}")]
+)
+async def test_predict_and_call_returns_an_error_for_a_call_that_cannot_be_run(
+    llm, mistral_sandbox, ask, method, call
+):
+    ran = []
+    maybe = FunctionTool.from_defaults(lambda a=0: ran.append(a), name="maybe", description="Add.")
+    mistral_sandbox.reply("", calls=[call, Call("maybe", '{"a": 2}')], times=2)
+
+    arguments = {"user_msg": "?", "allow_parallel_tool_calls": True}
+    (response,) = await ask(llm, method, [maybe], **arguments)
+    assert ran == [2]
+    assert [output.is_error for output in response.sources] == [True, False]
+    assert f"Tool {call.name}" in response.response
+
+    with pytest.raises(ValueError, match=f"Tool {call.name}.* not found"):
+        await ask(llm, method, [maybe], error_on_tool_error=True, **arguments)
+
+
+class Options(BaseModel):
+    """All of it is optional, so that nothing would do."""
+
+    verbose: bool = False
+
+
+@pytest.mark.parametrize("finish_reason", ["length", "tool_calls"])
+def test_a_program_of_core_makes_no_object_of_broken_arguments(llm, mistral_sandbox, finish_reason):
+    call = Call("Options", '{"verb')
+    mistral_sandbox.reply("", calls=[call], finish_reason=finish_reason)
+    program = FunctionCallingProgram.from_defaults(Options, prompt_template_str="?", llm=llm)
+    try:
+        made = program()
+    except ValueError as error:
+        made = error  # older versions of core return the text of the error
+    assert not isinstance(made, Options)
+    assert "not run: its arguments" in str(made)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -1,4 +1,4 @@
-"""Blocks and messages, both ways."""
+"""Blocks and messages to the core's, and back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from llama_index.core.base.llms.types import (
     VideoBlock,
 )
 
-from llamaindex_portkey_mistral.messages import from_message, to_messages
+from llamaindex_portkey_mistral._messages import from_message, to_messages
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.messages import (
     AudioPart,
@@ -62,7 +62,7 @@ def one(message: ChatMessage) -> Message:
         ("function", "tool"),
     ],
 )
-def test_every_role_has_its_place(role, expected):
+def test_every_role_is_mapped(role, expected):
     assert one(ChatMessage(role=role, content="x")).role == expected
 
 
@@ -115,6 +115,15 @@ SIGNED = ThinkingBlock(content="Hm.", additional_information={"signature": "s", 
             id="document-bytes",
         ),
         pytest.param(
+            [DocumentBlock(data=b"a,b\n1,2\n", document_mimetype="text/csv", title="t.csv")],
+            "Document t.csv:\n\na,b\n1,2\n",
+            id="csv",
+        ),
+        pytest.param([DocumentBlock(data=b"<p>one two</p>")], "<p>one two</p>", id="html"),
+        pytest.param(
+            [DocumentBlock(url="data:text/markdown;base64,IyBUaXRsZQ==")], "# Title", id="data-url"
+        ),
+        pytest.param(
             [SIGNED, TextBlock(text="42")],
             (ThinkingPart("Hm.", closed=False, signature="s"), TextPart("42")),
             id="thinking",
@@ -138,24 +147,32 @@ def test_files_are_read_from_their_path(tmp_path):
     image.write_bytes(PNG)
     document = tmp_path / "a.pdf"
     document.write_bytes(PDF)
-    message = ChatMessage(
-        role="user", blocks=[ImageBlock(path=image), DocumentBlock(path=document)]
-    )
+    notes = tmp_path / "notes.md"
+    notes.write_text("# Notes")
+    blocks = [ImageBlock(path=image), DocumentBlock(path=document), DocumentBlock(path=notes)]
 
-    picture, paper = one(message).content
+    picture, paper, text = one(ChatMessage(role="user", blocks=blocks)).content
 
     assert picture == ImagePart(PNG_URL)
     assert paper.url == f"data:application/pdf;base64,{base64.b64encode(PDF).decode()}"
+    assert text == TextPart("Document notes.md:\n\n# Notes")
 
 
 @pytest.mark.parametrize(
     ("messages", "expected"),
     [
-        ([ChatMessage(role="user", blocks=[VideoBlock(url="https://e.org/a.mp4")])], "no video"),
-        ([ChatMessage(role="user", blocks=[ImageBlock(image=b"")])], "empty ImageBlock"),
+        (
+            [ChatMessage(role="user", blocks=[VideoBlock(url="https://e.org/a.mp4")])],
+            "do not accept video",
+        ),
+        ([ChatMessage(role="user", blocks=[ImageBlock(image=b"")])], "Empty ImageBlock"),
+        (
+            [ChatMessage(role="user", blocks=[DocumentBlock(data=b"PK\x03\x04\x00\xff")])],
+            "which Mistral does not read",
+        ),
     ],
 )
-def test_what_cannot_be_sent_says_why(messages, expected):
+def test_what_cannot_be_sent_is_an_error(messages, expected):
     with pytest.raises(InvalidRequestError, match=expected):
         to_messages(messages)
 
@@ -229,7 +246,7 @@ def test_tool_calls_of_every_vendor_are_read(message):
     assert one(message).tool_calls == (CALL,)
 
 
-def test_a_tool_result_keeps_its_call():
+def test_a_tool_result_keeps_the_id_of_its_call():
     message = ChatMessage(
         role="tool",
         blocks=[TextBlock(text="3"), ImageBlock(image=PNG)],
@@ -240,13 +257,13 @@ def test_a_tool_result_keeps_its_call():
     )
 
 
-def test_a_prefix_is_a_prefix():
+def test_a_prefix_is_marked():
     assert one(
         ChatMessage(role="assistant", content="def ", additional_kwargs={"prefix": True})
     ).prefix
 
 
-def test_reading_changes_nothing():
+def test_messages_are_not_changed():
     history = [
         ChatMessage(role="developer", content="Be brief."),
         ChatMessage(role="user", blocks=[TextBlock(text="a"), ImageBlock(image=PNG)]),
@@ -277,16 +294,16 @@ def test_reading_changes_nothing():
         ),
     ],
 )
-def test_an_answer_is_shown(content, blocks, text):
-    shown = from_message(Message.assistant(content), {})
+def test_an_answer_becomes_blocks(content, blocks, text):
+    shown = from_message(Message.assistant(content), {}, complete=True)
     assert (shown.blocks, shown.content) == (blocks, text)
 
 
-def test_references_do_not_break_the_text_and_go_back_as_they_came():
+def test_references_do_not_split_the_text_and_are_sent_back():
     answer = Message.assistant(
         (TextPart("Paris"), ReferencePart((3, "doc-a")), TextPart(" is it."), ReferencePart((4,)))
     )
-    shown = from_message(answer, {})
+    shown = from_message(answer, {}, complete=True)
 
     assert shown.content == "Paris is it."
     assert [block.source for block in shown.blocks[1:]] == ["3", "doc-a", "4"]
@@ -298,13 +315,13 @@ def test_references_do_not_break_the_text_and_go_back_as_they_came():
     )
 
 
-def test_what_has_no_block_is_kept_beside():
-    shown = from_message(Message.assistant((UnknownPart({"type": "new"}),)), {})
+def test_unknown_parts_are_kept():
+    shown = from_message(Message.assistant((UnknownPart({"type": "new"}),)), {}, complete=True)
     assert shown.additional_kwargs == {"unknown_parts": [{"type": "new"}]}
 
 
-def test_tool_calls_stand_in_blocks_and_as_plain_dicts():
-    shown = from_message(Message.assistant("Let me see.", tool_calls=(CALL,)), {})
+def test_tool_calls_are_blocks_and_plain_dicts():
+    shown = from_message(Message.assistant("Let me see.", tool_calls=(CALL,)), {}, complete=True)
 
     assert shown.content == "Let me see."
     assert shown.blocks[1] == ToolCallBlock(
@@ -321,12 +338,14 @@ def test_tool_calls_stand_in_blocks_and_as_plain_dicts():
 
 
 def test_only_tool_calls_means_no_text():
-    assert from_message(Message.assistant(tool_calls=(CALL,)), {}).content is None
+    assert from_message(Message.assistant(tool_calls=(CALL,)), {}, complete=True).content is None
 
 
-@pytest.mark.parametrize("arguments", ['{"a": ', "nonsense", "[1]", ""])
-def test_arguments_that_are_no_object_stay_text(arguments):
-    shown = from_message(Message.assistant(tool_calls=(ToolCall("x", "f", arguments),)), {})
+@pytest.mark.parametrize("arguments", ['{"a": ', "nonsense", "[1]"])
+def test_arguments_that_are_not_a_json_object_stay_text(arguments):
+    shown = from_message(
+        Message.assistant(tool_calls=(ToolCall("x", "f", arguments),)), {}, complete=True
+    )
     assert shown.blocks[0].tool_kwargs == arguments
 
 
@@ -334,6 +353,6 @@ def test_a_message_survives_being_stored():
     answer = Message.assistant(
         (ThinkingPart("Hm.", signature="s"), TextPart("42")), tool_calls=(CALL,)
     )
-    shown = from_message(answer, {})
+    shown = from_message(answer, {}, complete=True)
     stored = ChatMessage.model_validate_json(shown.model_dump_json())
     assert one(stored) == answer

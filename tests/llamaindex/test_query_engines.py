@@ -39,7 +39,7 @@ async def test_a_question_is_answered_from_the_documents(llm, index, mode, use_a
 
 
 @pytest.mark.parametrize("mode", [ResponseMode.NO_TEXT, ResponseMode.CONTEXT_ONLY])
-def test_modes_without_an_answer_ask_no_model(llm, index, mistral_sandbox, monkeypatch, mode):
+def test_modes_without_an_answer_call_no_model(llm, index, mistral_sandbox, monkeypatch, mode):
     monkeypatch.setattr(Settings, "_llm", llm)  # core asks for it here, whatever is passed
     engine = index.as_query_engine(llm=llm, response_mode=mode, similarity_top_k=1)
     before = len(mistral_sandbox.requests)
@@ -63,7 +63,7 @@ async def test_an_answer_streams(llm, index, mode, use_async):
     assert pieces[:-1] == [piece for piece in pieces if piece]
 
 
-def test_refine_asks_once_a_document(llm, mistral_sandbox):
+def test_refine_calls_once_per_document(llm, mistral_sandbox):
     engine = SummaryIndex.from_documents(DOCUMENTS).as_query_engine(llm=llm, response_mode="refine")
     engine.query(QUESTION)
     assert len(mistral_sandbox.requests) == 3
@@ -73,16 +73,16 @@ def test_refine_asks_once_a_document(llm, mistral_sandbox):
 @pytest.mark.parametrize(
     "mode", ["simple", "context", "condense_question", "condense_plus_context", "best"]
 )
-def test_a_chat_engine_remembers_what_was_said(llm, index, mistral_sandbox, mode, streaming):
+def test_a_chat_engine_remembers_the_conversation(llm, index, mistral_sandbox, mode, streaming):
     engine = index.as_chat_engine(chat_mode=mode, llm=llm)
     mistral_sandbox.reply("Codestral\ncompletes code.", times=None)
     for question in (QUESTION, "And what does it cost?"):
         if streaming:
             response = engine.stream_chat(question)
-            said = "".join(response.response_gen)
+            text = "".join(response.response_gen)
         else:
-            said = engine.chat(question).response
-        assert said == "Codestral\ncompletes code."
+            text = engine.chat(question).response
+        assert text == "Codestral\ncompletes code."
     history = engine.chat_history
     assert [message.role.value for message in history] == ["user", "assistant"] * 2
     assert {message.content for message in history[1::2]} == {"Codestral\ncompletes code."}
@@ -100,8 +100,8 @@ async def test_a_chat_engine_remembers_async_talks_too(
     for question in (QUESTION, "And what does it cost?"):
         if streaming:
             response = await engine.astream_chat(question)
-            said = "".join([piece async for piece in response.async_response_gen()])
+            text = "".join([piece async for piece in response.async_response_gen()])
         else:
-            said = (await engine.achat(question)).response
-        assert said == "Codestral completes code."
-    assert [message.content for message in engine.chat_history[1::2]] == [said, said]
+            text = (await engine.achat(question)).response
+        assert text == "Codestral completes code."
+    assert [message.content for message in engine.chat_history[1::2]] == [text, text]

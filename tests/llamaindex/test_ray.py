@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections import Counter
@@ -183,6 +184,29 @@ def test_a_worker_that_is_killed_loses_nothing_and_nothing_is_paid_twice(
     assert found(nodes) == plain
     assert len({node.id_ for node in nodes}) == len(nodes)
     assert set(sent(bodies).values()) == {1}
+
+
+def test_workers_continue_the_trace_that_is_given_as_headers(mistral_sandbox_url, tmp_path):
+    from llama_index.ingestion.ray import RayIngestionPipeline
+
+    from ray_workers import TracedEmbedding
+
+    trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    pipeline = RayIngestionPipeline(
+        transformations=on_ray(
+            TracedEmbedding,
+            base_url=mistral_sandbox_url,
+            default_headers={"traceparent": f"00-{trace}-{span}-01"},
+            spans=str(tmp_path),
+        )
+    )
+    assert pipeline.run(documents=DOCUMENTS)
+    lines = [line for file in tmp_path.iterdir() for line in file.read_text().splitlines()]
+    spans = [json.loads(line) for line in lines]
+    calls = [each for each in spans if each["name"] == "embeddings mistral-embed"]
+    assert calls
+    assert {each["parent_id"] for each in calls} == {f"0x{span}"}
+    assert {each["context"]["trace_id"] for each in spans} == {f"0x{trace}"}
 
 
 def test_a_dataset_takes_the_finished_object(embedding, mistral_sandbox):

@@ -1,4 +1,4 @@
-"""Streams that break, as a user of LlamaIndex meets them."""
+"""Interrupted streams in LlamaIndex."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BOTH = pytest.mark.parametrize("ask", [streamed, astreamed])
 
 
 @BOTH
-def test_resumed_at_every_event_it_is_the_same(ask: Ask) -> None:
+def test_a_stream_resumed_at_any_event_is_complete(ask: Ask) -> None:
     names = []
     for event in range(TEXT.count(" ") + 4):
         for kind, fault in enumerate(BREAKS):
@@ -53,7 +53,7 @@ def test_resumed_at_every_event_it_is_the_same(ask: Ask) -> None:
 
 
 @BOTH
-def test_an_interruption_carries_what_came(ask: Ask) -> None:
+def test_an_interruption_carries_the_partial_answer(ask: Ask) -> None:
     broken("li", Fault(cut_after=4))
     with pytest.raises(StreamInterruptedError) as caught:
         ask(PortkeyMistral(**connection("li")))
@@ -72,7 +72,7 @@ def test_an_interruption_carries_what_came(ask: Ask) -> None:
         ("idle_timeout", Fault(stall_after=4, stall_seconds=30), StreamInterruptedError),
     ],
 )
-def test_time_limits_of_streams(ask: Ask, limit: str, fault: Fault, error: type[Exception]) -> None:
+def test_stream_timeouts(ask: Ask, limit: str, fault: Fault, error: type[Exception]) -> None:
     get("li").reply(TEXT)
     get("li").inject(fault)
     with pytest.raises(error, match=limit):

@@ -1,15 +1,17 @@
-"""Tools, choices and calls."""
+"""Tools, tool choices and tool calls."""
 
 from __future__ import annotations
 
 import pytest
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ToolCallBlock
-from llama_index.core.tools import FunctionTool
+from llama_index.core.tools import FunctionTool, ToolMetadata
+from pydantic.json_schema import GenerateJsonSchema
 
-from llamaindex_portkey_mistral.tools import (
-    selections,
+from llamaindex_portkey_mistral._tools import (
     to_tool,
     to_tool_choice,
+    tool_selections,
+    wire_tool,
     wire_tool_choice,
 )
 from portkey_mistral.exceptions import InvalidRequestError
@@ -29,13 +31,35 @@ def test_a_function_tool_keeps_its_schema():
     assert "Add two numbers." in tool.description
 
 
-def test_a_wire_tool_is_read_and_a_builtin_one_left_alone():
+def test_a_wire_tool_is_converted_and_a_builtin_one_is_not():
     wire = {"type": "function", "function": {"name": "f", "parameters": {}, "strict": True}}
     assert to_tool(wire) == Tool("f", "", {}, strict=True)
     assert to_tool({"type": "web_search"}) == {"type": "web_search"}
 
 
-def test_a_bare_function_says_how_to_make_it_a_tool():
+def test_a_schema_is_not_written_again_at_the_next_step_of_an_agent(monkeypatch):
+    tool = FunctionTool.from_defaults(lambda city: city, name="forecast", description="Forecast.")
+    first = wire_tool(tool)
+    first["function"]["parameters"]["properties"]["city"]["title"] = "changed by its caller"
+    monkeypatch.setattr(GenerateJsonSchema, "generate", None)
+    second = wire_tool(tool)
+    assert second["function"]["parameters"] == {
+        "type": "object",
+        "properties": {"city": {"title": "City"}},
+        "required": ["city"],
+    }
+
+
+def test_other_classes_of_metadata_write_their_own_schema():
+    class Own(ToolMetadata):
+        def get_parameters_dict(self):
+            return {"type": "object", "properties": {"own": {}}}
+
+    tool = FunctionTool(lambda own: own, metadata=Own(description="d", name="n"))
+    assert wire_tool(tool)["function"]["parameters"]["properties"] == {"own": {}}
+
+
+def test_a_bare_function_is_an_error():
     with pytest.raises(InvalidRequestError, match=r"FunctionTool\.from_defaults"):
         to_tool(add)  # type: ignore[arg-type]
 
@@ -56,7 +80,7 @@ def test_every_form_of_tool_choice_is_read(choice, expected):
     assert to_tool_choice(choice) == expected
 
 
-def test_an_odd_tool_choice_names_the_forms():
+def test_an_invalid_tool_choice_is_an_error():
     with pytest.raises(InvalidRequestError, match="'auto', 'none', 'any', 'required' or the name"):
         to_tool_choice(7)
 
@@ -70,7 +94,7 @@ def test_an_odd_tool_choice_names_the_forms():
         ("add", True, {"type": "function", "function": {"name": "add"}}),
     ],
 )
-def test_no_choice_leaves_it_to_required(choice, required, expected):
+def test_without_a_choice_required_decides(choice, required, expected):
     assert wire_tool_choice(choice, required=required) == expected
 
 
@@ -83,24 +107,35 @@ def answer(arguments: object, *, finished: bool) -> ChatResponse:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "partial", "final"),
+    ("arguments", "received"),
     [
-        ({"a": 1}, {"a": 1}, {"a": 1}),
-        ('{"a": 1}', {"a": 1}, {"a": 1}),
-        ('{"a": 1, "b": "x', {"a": 1, "b": "x"}, {}),
-        ("", {}, {}),
-        ("nonsense", {}, {}),
-        ("[1]", {}, {}),
+        ({"a": 1}, {"a": 1}),
+        ('{"a": 1}', {"a": 1}),
+        ('{"a": 1, "b": "x', {"a": 1, "b": "x"}),
+        ("", {}),
+        ("nonsense", {}),
+        ("[1]", {}),
     ],
 )
-def test_arguments_are_read_as_far_as_they_go_but_never_run_by_halves(arguments, partial, final):
-    assert selections(answer(arguments, finished=False))[0].tool_kwargs == partial
-    assert selections(answer(arguments, finished=True))[0].tool_kwargs == final
+def test_the_arguments_of_a_stream_item_are_read_as_far_as_received(arguments, received):
+    assert tool_selections(answer(arguments, finished=False))[0].tool_kwargs == received
 
 
-def test_malformed_arguments_are_logged(caplog):
-    selections(answer('{"a": ', finished=True))
-    assert "arguments for tool f are not JSON" in caplog.text
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [({"a": 1}, {"a": 1}), ('{"a": 1}', {"a": 1}), ("", {}), ("null", {})],
+)
+def test_arguments_of_a_complete_answer_are_an_object(arguments, expected):
+    (selection,) = tool_selections(answer(arguments, finished=True))
+    assert (selection.tool_name, selection.tool_kwargs) == ("f", expected)
+
+
+@pytest.mark.parametrize("arguments", ['{"a": 1, "b": "x', "nonsense", "[1]", '{"a": NaN}'])
+def test_broken_arguments_select_no_tool_and_are_logged(arguments, caplog):
+    (selection,) = tool_selections(answer(arguments, finished=True))
+    assert selection.tool_name.startswith("f (not run: its arguments are not a JSON object: ")
+    assert selection.tool_kwargs == {"INVALID_JSON": arguments}
+    assert "arguments for tool f are not a JSON object" in caplog.text
 
 
 def test_calls_are_found_in_additional_kwargs_too():
@@ -110,5 +145,5 @@ def test_calls_are_found_in_additional_kwargs_too():
             "tool_calls": [{"id": "i", "function": {"name": "f", "arguments": '{"a":1}'}}]
         },
     )
-    (found,) = selections(ChatResponse(message=message))
+    (found,) = tool_selections(ChatResponse(message=message))
     assert (found.tool_id, found.tool_name, found.tool_kwargs) == ("i", "f", {"a": 1})

@@ -1,4 +1,4 @@
-"""What Mistral would refuse, with its status, type, code and text, in its order of checks."""
+"""The requests that Mistral rejects, with its status, type, code and text, in its order of checks."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ REFUSED = [
     ({"tool_choice": "any"}, ARGS, "3051", "there are no tools"),
     ({"tools": [tool("f")], "tool_choice": {"function": {"name": "g"}}}, ARGS, "3051", "names g"),
     ({"tools": [tool(f"f{n}") for n in range(129)]}, ARGS, "3051", "Too many tools: 129"),
-    ({"tools": [tool("f", a={"type": "str"})]}, ARGS, "3051", "'str' is not a type"),
-    ({"tools": [{"function": {"name": "f", "parameters": {"properties": []}}}]}, ARGS, "3051", "properties is not an object"),
-    ({"tools": [{"function": {"name": "f", "parameters": {"required": "a"}}}]}, ARGS, "3051", "required is not an array"),
+    ({"tools": [tool("f", a={"type": "str"})]}, ARGS, "3051", '#/properties/a/type: "str" is not a type'),
+    ({"tools": [{"function": {"name": "f", "parameters": {"properties": []}}}]}, ARGS, "3051", "#/properties: [] is not an object"),
+    ({"tools": [{"function": {"name": "f", "parameters": {"required": "a"}}}]}, ARGS, "3051", "is not an array of strings"),
     ({"model": "codestral-latest", "messages": [IMAGE]}, ARGS, "3051", "Image content is not supported"),
     ({"model": "mistral-large-latest", "n": 2}, ARGS, "3051", "n > 1"),
     ({"n": 2, "prediction": {"content": "x"}}, ARGS, "3051", "n > 1 is not supported with prediction"),
@@ -131,7 +131,7 @@ def test_checks_come_in_one_order(sandbox, first):
     assert (got, answer["type"]) == (status, kind)
 
 
-def test_a_422_lists_every_fault_with_its_place(sandbox):
+def test_a_422_lists_every_error_with_its_location(sandbox):
     messages = [
         user("x"),
         {"role": "user", "content": "y", "name": "bob"},
@@ -167,7 +167,7 @@ SLUGS = [
 
 
 @pytest.mark.parametrize(("fields", "slug", "place"), SLUGS, ids=lambda each: repr(each)[:40])
-def test_faults_bear_pydantics_names(sandbox, fields, slug, place):
+def test_errors_have_pydantics_types(sandbox, fields, slug, place):
     status, body = post(sandbox, CHAT, {**chat_body("Hello"), **fields})
     assert status == 422
     assert (slug, place) in [(item["type"], item["loc"]) for item in body["message"]["detail"]]
@@ -214,3 +214,51 @@ def test_a_deprecated_model_says_when_it_ends():
         "POST", CHAT, KEY, json.dumps(chat_body("Hi", model="mistral-large-2411")).encode()
     )
     assert reply.headers["x-model-deprecation-timestamp"] == "2026-05-31T00:00:00Z"
+
+
+@pytest.mark.parametrize("kind", ["web_search", "web_search_premium", "code_interpreter"])
+def test_tools_of_agents_are_refused_in_chat(sandbox, kind):
+    status, body = chat(sandbox, "Hi", tools=[{"type": kind}])
+    assert (status, body["code"]) == (400, "3051")
+    assert kind in body["message"]
+
+
+@pytest.mark.parametrize(
+    "tool", [{"type": "image_generation"}, {"type": "document_library", "library_ids": ["a"]}]
+)
+def test_tools_that_chat_runs_are_accepted(sandbox, tool):
+    assert chat(sandbox, "Hi", tools=[tool])[0] == 200
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        b'{"type": "integer", "minimum": 1e999}',
+        b'{"type": "string", "minLength": 1e999}',
+        b'{"type": "array", "minItems": 1e308}',
+        b'{"type": "number", "multipleOf": 1e-320, "minimum": 1e300}',
+        b'{"type": "integer", "const": 1e400}',
+        b'{"enum": [1e999]}',
+        b"{" + b'"items": {' * 150 + b"}" * 150 + b"}",
+    ],
+)
+def test_a_schema_with_odd_numbers_is_answered_or_refused(sandbox, schema):
+    head = (
+        b'{"model": "mistral-small-latest", "messages": [{"role": "user", "content": "1e999 12"}], '
+    )
+    formatted = (
+        head
+        + b'"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": '
+        + schema
+        + b"}}}"
+    )
+    tooled = (
+        head
+        + b'"tool_choice": "any", "tools": [{"function": {"name": "f", "parameters": '
+        + schema
+        + b"}}]}"
+    )
+    for body in (formatted, tooled):
+        response = sandbox.handle("POST", "/v1/chat/completions", KEY, body)
+        assert response.status in (200, 400, 422)
+        assert json.loads(response.read())

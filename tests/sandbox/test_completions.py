@@ -9,13 +9,13 @@ import pytest
 
 from mistral_calls import (
     KEY,
+    answer_text,
     assistant,
     chat,
     chat_body,
     events,
     message_of,
     post,
-    said,
     tool,
     user,
 )
@@ -44,7 +44,7 @@ def test_a_whole_answer(sandbox):
     assert list(body) == ["id", "object", "created", "model", "usage", "choices"]
     assert re.fullmatch(r"[0-9a-f]{32}", body["id"])
     assert (body["object"], body["created"]) == ("chat.completion", 1_795_392_000)
-    assert body["model"] == "mistral-small-latest"  # as asked, the alias is not resolved
+    assert body["model"] == "mistral-small-latest"  # as requested, the alias is not resolved
     [choice] = body["choices"]
     assert (choice["index"], choice["finish_reason"]) == (0, "stop")
     assert choice["message"]["tool_calls"] is None
@@ -102,9 +102,9 @@ def test_a_stream(sandbox):
     assert all(conforms("chat.stream.chunk", each) for each in stream[:-1])
 
 
-def test_a_stream_says_what_the_whole_answer_says(sandbox):
+def test_a_stream_equals_the_whole_answer(sandbox):
     stream = events(sandbox, "Say exactly: Grüße,  世界 👋 and\n\nmore")
-    assert text_of(stream) == said(sandbox, "Say exactly: Grüße,  世界 👋 and\n\nmore")
+    assert text_of(stream) == answer_text(sandbox, "Say exactly: Grüße,  世界 👋 and\n\nmore")
     assert (
         stream[-2]["usage"] == chat(sandbox, "Say exactly: Grüße,  世界 👋 and\n\nmore")[1]["usage"]
     )
@@ -133,7 +133,7 @@ def test_the_family_of_another_maker_sends_calls_in_fragments(sandbox):
 @pytest.mark.parametrize("stop", ["exactly", ["zzz", "exactly", "dog"]])
 def test_stop_ends_the_answer_before_the_stop_text(sandbox, stop):
     text = "Say exactly: the cat exactly caught a dog"
-    assert said(sandbox, text, stop=stop) == "the cat "
+    assert answer_text(sandbox, text, stop=stop) == "the cat "
     assert chat(sandbox, text, stop=stop)[1]["choices"][0]["finish_reason"] == "stop"
 
 
@@ -142,13 +142,13 @@ def test_max_tokens_ends_the_answer_with_length(sandbox):
     choice = body["choices"][0]
     assert choice["finish_reason"] == "length"
     assert body["usage"]["completion_tokens"] == 5
-    assert said(sandbox, "Hello").startswith(choice["message"]["content"])
+    assert answer_text(sandbox, "Hello").startswith(choice["message"]["content"])
     assert events(sandbox, "Hello", max_tokens=5)[-2]["choices"][0]["finish_reason"] == "length"
 
 
 @pytest.mark.parametrize("cut", [1, 7, 30, 80])
 def test_a_prefix_is_repeated_and_its_text_continued(sandbox, cut):
-    whole = said(sandbox, "Hello")
+    whole = answer_text(sandbox, "Hello")
     prefix = whole[:cut]
     answer = chat(sandbox, user("Hello"), assistant(prefix, prefix=True))
     assert message_of(answer)["content"] == whole
@@ -158,19 +158,19 @@ def test_a_prefix_is_repeated_and_its_text_continued(sandbox, cut):
 
 def test_another_prefix_stands_before_the_answer(sandbox):
     assert (
-        said(sandbox, user("Hello"), assistant("Ahoy! ", prefix=True))
-        == f"Ahoy! {said(sandbox, 'Hello')}"
+        answer_text(sandbox, user("Hello"), assistant("Ahoy! ", prefix=True))
+        == f"Ahoy! {answer_text(sandbox, 'Hello')}"
     )
 
 
 def test_the_bounds_count_from_the_prefix_on(sandbox):
-    whole = said(sandbox, "Hello")
-    content = said(sandbox, user("Hello"), assistant(whole[:20], prefix=True), max_tokens=3)
+    whole = answer_text(sandbox, "Hello")
+    content = answer_text(sandbox, user("Hello"), assistant(whole[:20], prefix=True), max_tokens=3)
     assert content.startswith(whole[:20])
     assert tokens.count(content.removeprefix(whole[:20])) == 3
 
 
-def test_several_choices_differ_and_are_told_apart_by_index(sandbox):
+def test_several_choices_differ_and_have_an_index(sandbox):
     _, body = chat(sandbox, "Hello", n=3)
     assert [choice["index"] for choice in body["choices"]] == [0, 1, 2]
     assert len({choice["message"]["content"] for choice in body["choices"]}) == 3
@@ -206,9 +206,9 @@ def test_thinking_comes_in_lists_before_the_text(sandbox):
     [("mistral-small-latest", None, False), ("mistral-small-latest", "none", False),
      ("mistral-large-4", None, True), ("mistral-large-4", "none", False), ("zai-glm-latest", "low", True)],
 )  # fmt: skip
-def test_who_thinks(sandbox, model, effort, thinks):
+def test_reasoning_models_think(sandbox, model, effort, thinks):
     fields = {} if effort is None else {"reasoning_effort": effort}
-    assert isinstance(said(sandbox, "Hello", model=model, **fields), list) is thinks
+    assert isinstance(answer_text(sandbox, "Hello", model=model, **fields), list) is thinks
 
 
 def test_equal_conversations_get_equal_answers_with_new_ids(sandbox):
@@ -265,12 +265,12 @@ def test_a_threshold_of_one_switches_a_category_off(sandbox):
 def test_scripted_answers_come_in_their_order_and_only_then_the_model(sandbox):
     sandbox.reply("one")
     sandbox.reply("", calls=[Call("add", '{"a": 1', "chatcmpl-tool-1")], times=2)
-    assert said(sandbox, "Hello") == "one"
+    assert answer_text(sandbox, "Hello") == "one"
     for _ in range(2):
         message = message_of(chat(sandbox, "Hello"))
         assert message["tool_calls"][0]["id"] == "chatcmpl-tool-1"
         assert message["tool_calls"][0]["function"]["arguments"] == '{"a": 1'
-    assert said(sandbox, "Hello").startswith("I am the sandbox")
+    assert answer_text(sandbox, "Hello").startswith("I am the sandbox")
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_scripted_contents_of_every_kind(sandbox, content):
 def test_a_script_does_not_make_the_checks_laxer(sandbox):
     sandbox.reply("one")
     assert chat(sandbox, "Hello", seed=1)[0] == 422
-    assert said(sandbox, "Hello") == "one"
+    assert answer_text(sandbox, "Hello") == "one"
 
 
 def test_scripted_text_thinking_and_calls_together(sandbox):
@@ -304,8 +304,8 @@ def test_scripted_text_thinking_and_calls_together(sandbox):
 
 
 def test_fill_in_the_middle_has_the_shape_of_a_chat(sandbox):
-    asked = {"model": "codestral-latest", "prompt": "def add(a, b):\n    ", "suffix": "\n"}
-    status, body = post(sandbox, "/v1/fim/completions", asked)
+    fim_body = {"model": "codestral-latest", "prompt": "def add(a, b):\n    ", "suffix": "\n"}
+    status, body = post(sandbox, "/v1/fim/completions", fim_body)
     assert status == 200
     assert body["choices"][0]["message"] == {
         "role": "assistant",
@@ -314,15 +314,19 @@ def test_fill_in_the_middle_has_the_shape_of_a_chat(sandbox):
     }
     assert conforms("fim.response", body)
     assert (
-        post(sandbox, "/v1/fim/completions", {**asked, "model": "mistral-small-latest"})[1]["code"]
+        post(sandbox, "/v1/fim/completions", {**fim_body, "model": "mistral-small-latest"})[1][
+            "code"
+        ]
         == "1500"
     )
     assert (
-        post(sandbox, "/v1/fim/completions", {**asked, "temperature": 0, "top_p": 0.1})[1]["code"]
+        post(sandbox, "/v1/fim/completions", {**fim_body, "temperature": 0, "top_p": 0.1})[1][
+            "code"
+        ]
         == "3051"
     )
     assert (
-        post(sandbox, "/v1/fim/completions", {**asked, "max_tokens": 2})[1]["choices"][0][
+        post(sandbox, "/v1/fim/completions", {**fim_body, "max_tokens": 2})[1]["choices"][0][
             "finish_reason"
         ]
         == "length"
@@ -335,3 +339,19 @@ def test_fill_in_the_middle_has_the_shape_of_a_chat(sandbox):
 def test_pieces_give_back_the_text(text):
     assert "".join(tokens.pieces(text)) == "".join(tokens.words(text)) == text
     assert tokens.count(text) == len(tokens.pieces(text))
+
+
+@pytest.mark.parametrize("arguments", [{"city": "Lyon"}, '{"city":"Lyon"}'])
+def test_a_scripted_tool_call_may_be_a_dict(arguments):
+    sandbox = Sandbox()
+    sandbox.reply(
+        calls=[{"name": "get_weather", "arguments": arguments}, {"name": "now", "id": "abcdefghi"}]
+    )
+    weather, now = message_of(chat(sandbox, "Hi"))["tool_calls"]
+    assert json.loads(weather["function"]["arguments"]) == {"city": "Lyon"}
+    assert (now["function"]["arguments"], now["id"]) == ("{}", "abcdefghi")
+
+
+def test_a_scripted_tool_call_of_the_wrong_shape_is_a_type_error():
+    with pytest.raises(TypeError, match="argument"):
+        Sandbox().reply(calls=[{"name": "f", "args": {}}])

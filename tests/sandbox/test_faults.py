@@ -1,15 +1,16 @@
-"""Ordered faults, seen from a client over the in-process transport."""
+"""Injected faults, seen from a client over the in-process transport."""
 
 from __future__ import annotations
 
 import json
+import re
 
 import httpx
 import pytest
 
 from mistral_calls import KEY, chat_body, tool
 from portkey_mistral.sandbox import Fault, Sandbox, get, names, reset
-from portkey_mistral.sandbox.transport import SandboxTransport
+from portkey_mistral.sandbox.httpx_transport import SandboxTransport
 
 URL = "sandbox://default/v1/chat/completions"
 BODY = chat_body("Hello", stream=True)
@@ -75,9 +76,9 @@ def test_a_fault_may_concern_some_requests_only(sandbox, client):
     sandbox.inject(Fault(status=400, when="poison"), times=None)
     assert client.post(URL, json=BODY).status_code == 200
     assert client.post(URL, json=chat_body("a poison text")).status_code == 400
-    asked = {"model": "mistral-embed", "input": "x"}
+    request = {"model": "mistral-embed", "input": "x"}
     url = "sandbox://default/v1/embeddings"
-    assert [client.post(url, json=asked).status_code for _ in range(2)] == [500, 200]
+    assert [client.post(url, json=request).status_code for _ in range(2)] == [500, 200]
 
 
 @pytest.mark.parametrize(
@@ -159,12 +160,16 @@ def test_calls_in_fragments(sandbox, client):
 
 def test_framings_carry_the_same_events(sandbox, client):
     plain = stream(client)
-    ids = json.loads(payloads(plain)[0])["id"]
     for framing, end in (("crlf", b"\r\n"), ("comments", b"\n")):
         sandbox.inject(Fault(framing=framing, piece_bytes=7))
         raw = stream(client).replace(b": keep-alive\n\n", b"")
-        own = json.loads(raw.split(end)[0].removeprefix(b"data: "))["id"]
-        assert raw.replace(b"\r\n", b"\n").replace(own.encode(), ids.encode()) == plain
+        assert raw.count(end) == plain.count(b"\n")
+        assert without_identity(raw.replace(b"\r\n", b"\n")) == without_identity(plain)
+
+
+def without_identity(raw: bytes) -> bytes:
+    """Return a stream without what is each answer's own: its id and the second in which it was made."""
+    return re.sub(rb'"(id":"[0-9a-f]{32}|created":\d+)', b'"', raw)
 
 
 def test_pieces_split_characters(sandbox, client):
@@ -177,8 +182,8 @@ def test_pieces_split_characters(sandbox, client):
 @pytest.mark.parametrize(("how", "order"), [("shuffled", [1, 0, 2]), ("short", [0, 1])])
 def test_vectors_out_of_order(sandbox, client, how, order):
     sandbox.inject(Fault(vectors=how))
-    asked = {"model": "mistral-embed", "input": ["a", "b", "c"]}
-    rows = client.post("sandbox://default/v1/embeddings", json=asked).json()["data"]
+    request = {"model": "mistral-embed", "input": ["a", "b", "c"]}
+    rows = client.post("sandbox://default/v1/embeddings", json=request).json()["data"]
     assert [row["index"] for row in rows] == order
 
 
@@ -192,7 +197,7 @@ def test_a_header_orders_a_fault_for_its_request_alone(client):
 def test_a_fault_that_cannot_be_read_says_why(client, text):
     response = client.post(URL, json=BODY, headers={"x-sandbox-fault": text})
     assert response.status_code == 400
-    assert "x-sandbox-fault cannot be read" in response.json()["message"]
+    assert "x-sandbox-fault is invalid" in response.json()["message"]
 
 
 def test_named_sandboxes_are_found_by_host_and_are_apart():
@@ -206,7 +211,7 @@ def test_named_sandboxes_are_found_by_host_and_are_apart():
     assert get("east").requests == []
 
 
-def test_what_came_is_recorded_without_showing_the_key(sandbox, client):
+def test_requests_are_recorded_without_the_key(sandbox, client):
     client.post(URL, json=BODY)
     [exchange] = sandbox.requests
     assert (exchange.method, exchange.path, exchange.status, exchange.state) == (

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 
 import httpx
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from mistral_calls import KEY, chat_body
 from portkey_mistral.sandbox import Fault, get, reset
 from portkey_mistral.sandbox.server import running
+from waiting import until
 
 BODY = chat_body("Hello", stream=True)
 PATH = "/v1/chat/completions"
@@ -28,27 +28,25 @@ def root():
 @pytest.fixture
 def client(root):
     reset()
-    with httpx.Client(base_url=root, headers=KEY, timeout=10) as client:
+    with httpx.Client(base_url=root, headers=KEY, timeout=60) as client:
         yield client
 
 
 def settled(name="default"):
     """Wait until the server has seen its readers leave."""
-    for _ in range(200):
-        if not get(name).in_flight:
-            return get(name)
-        time.sleep(0.01)
-    raise AssertionError("a request is still open")
+    until(lambda: not get(name).in_flight)
+    return get(name)
 
 
 def test_a_stream_comes_event_by_event(client):
-    get().inject(Fault(event_delay=0.02))
-    start, times = time.monotonic(), []
+    get().inject(Fault(stall_after=3))
     with client.stream("POST", PATH, json=BODY) as response:
         assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
-        times = [time.monotonic() - start for _ in response.iter_raw()]
-    assert times[0] < times[-1] / 2
-    assert settled().requests[0].state == "complete"
+        text = ""
+        lines = response.iter_text()
+        while text.count("\n\n") < 3:
+            text += next(lines)
+    assert text.count("\n\n") == 3
 
 
 def test_checks_and_models_as_in_process(client):
@@ -76,18 +74,13 @@ def test_broken_connections(client, fault):
     assert client.post(PATH, json=BODY).status_code == 200
 
 
-def test_a_stall_ends_when_the_reader_leaves(client):
-    get().inject(Fault(stall_after=1))
-    with pytest.raises(httpx.ReadTimeout):
-        client.post(PATH, json=BODY, timeout=0.1)
-    assert settled().requests[-1].state == "abandoned"
-
-
-def test_leaving_a_stream_early_is_seen(client):
-    get().inject(Fault(event_delay=0.05))
+@pytest.mark.parametrize("fault", [Fault(stall_after=1), Fault(event_delay=0.05)])
+def test_leaving_a_stream_early_is_seen(client, fault):
+    get().inject(fault)
     with client.stream("POST", PATH, json=BODY) as response:
         next(response.iter_raw())
     assert settled().requests[-1].state == "abandoned"
+    assert [each["state"] for each in client.get("/s/default/requests").json()] == ["abandoned"]
 
 
 def test_control_over_http(client):
@@ -138,10 +131,9 @@ def test_as_a_program(tmp_path):
 
 
 def _address(log, process):
-    for _ in range(1000):
-        found = [word for word in log.read_text().split() if word.startswith("http://")]
-        if found:
-            return found[0]
+    def addresses():
         assert process.poll() is None, log.read_text()
-        time.sleep(0.02)
-    raise AssertionError(log.read_text())
+        return [word for word in log.read_text().split() if word.startswith("http://")]
+
+    until(addresses)
+    return addresses()[0]

@@ -1,4 +1,4 @@
-"""Follows a plan without any I/O: each target answers from a script, and a clock counts what is waited."""
+"""Follows a plan without any I/O: each target answers from a script, and a fake clock counts the waits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from portkey_mistral._engine.outcomes import (
+from portkey_mistral._routing.outcomes import (
     Answered,
     Attempt,
     Committed,
@@ -20,10 +20,10 @@ from portkey_mistral._engine.outcomes import (
     RequestFacts,
     Skipped,
 )
-from portkey_mistral._engine.plan import plan
+from portkey_mistral._routing.plan import plan
 from portkey_mistral.config import Config
 
-# A status; a word for what is no status; or a 429 with the seconds that it asks to wait.
+# A status; a word for a failure without a status; or a status with Retry-After seconds.
 Line: TypeAlias = int | str | tuple[int, float]
 Script: TypeAlias = Mapping[str, Line | Sequence[Line]]
 
@@ -33,9 +33,13 @@ CHAT = RequestFacts(operation="chat", params={"model": "mistral-small-latest"})
 
 @dataclass
 class Followed:
-    """What a plan did. `paths` are shortened: `1.0` is `config.targets[1].targets[0]`."""
+    """What a plan did. `paths` are shortened: `1.0` is `config.targets[1].targets[0]`.
+
+    `skipped` has the shortened paths of the targets that it passed over, with the reasons.
+    """
 
     attempts: list[Attempt] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
     waits: list[float] = field(default_factory=list)
     outcome: Outcome | None = None
 
@@ -49,14 +53,14 @@ class Followed:
 
 
 class Middle:
-    """Dice that always show the middle: waits are half of the full length."""
+    """Random numbers that are always 0.5: delays are half of the full length."""
 
     def random(self) -> float:
         return 0.5
 
 
 class Top:
-    """Dice that show nearly one: waits are the full length, within a rounding."""
+    """Random numbers that are nearly 1: delays are the full length, up to rounding."""
 
     def random(self) -> float:
         return 1.0 - 2**-53
@@ -72,13 +76,14 @@ def route(
     *,
     facts: RequestFacts = CHAT,
     open_paths: Sequence[str] = (),
+    picks: Mapping[str, int] | None = None,
     rng: Random | None = None,
     **options: Any,
 ) -> Followed:
     """Run a config against a script. The last line of a target's script is repeated."""
     root = Config.parse(config).root
     assert root is not None
-    health = Health(frozenset(open_paths))
+    health = Health(frozenset(open_paths), picks or {})
     return follow(plan(root, facts, health, rng or random.Random(0), **options), script)
 
 
@@ -89,6 +94,10 @@ def follow(running: Plan, script: Script) -> Followed:
     try:
         attempt = next(running)
         while True:
+            if attempt.skipped is not None:
+                followed.skipped[short(attempt.path)] = attempt.skipped
+                attempt = running.send(Skipped(now, attempt.skipped))
+                continue
             followed.attempts.append(attempt)
             followed.waits.append(round(max(attempt.not_before - now, 0.0), 3))
             now = max(now, attempt.not_before) + SECONDS_A_SEND

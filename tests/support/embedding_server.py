@@ -1,4 +1,4 @@
-"""A network that embeds: answers in process, in sync and async, and notes when each request came."""
+"""A fake network that embeds: answers in process, sync and async, and records when each request arrived."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -25,7 +25,7 @@ Refusal = Callable[[int, list[str]], httpx.Response | None]
 
 
 def vector_of(text: str) -> list[float]:
-    """What a text is embedded as: its length, and a mark that tells texts apart; exact in float32."""
+    """The vector of a text: its length, and a number that identifies the text; exact in float32."""
     return [float(len(text)), float(sum(text.encode()) % 4096), 0.5]
 
 
@@ -36,6 +36,7 @@ class EmbeddingNetwork:
     """
 
     refuse: Refusal = lambda number, texts: None
+    embed: Callable[[str], list[float]] = vector_of
     seconds: float = 0.0
     state: str = field(default_factory=lambda: f"memory:network {next(_numbers)}")
     slow: dict[str, float] = field(default_factory=dict)
@@ -48,10 +49,10 @@ class EmbeddingNetwork:
     def client(self, **fields: Any) -> Client:
         return Client(
             api_key="k",
-            base_url="http://127.0.0.1:9",
+            base_url="https://api.mistral.ai/v1",
             http_client=httpx.Client(transport=httpx.MockTransport(self.answer)),
             http_async_client=httpx.AsyncClient(transport=httpx.MockTransport(self.aanswer)),
-            # What one test's server refused must not hold back the next test.
+            # A rejection by one test's server must not postpone the next test.
             **{"state": self.state, **fields},
         )
 
@@ -90,7 +91,8 @@ class EmbeddingNetwork:
                 self.send_response(response.status_code)
                 self.send_header("content-length", str(len(response.content)))
                 self.end_headers()
-                self.wfile.write(response.content)
+                with suppress(OSError):  # the client has left
+                    self.wfile.write(response.content)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -127,7 +129,7 @@ class EmbeddingNetwork:
         with self._lock:
             self.embedded += texts
         write = _packed if body.get("encoding_format") == "base64" else list
-        data = [{"index": at, "embedding": write(vector_of(x))} for at, x in enumerate(texts)]
+        data = [{"index": at, "embedding": write(self.embed(x))} for at, x in enumerate(texts)]
         usage = {"prompt_tokens": len(texts), "total_tokens": len(texts)}
         return httpx.Response(200, json={"model": body["model"], "data": data, "usage": usage})
 

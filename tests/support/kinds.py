@@ -1,4 +1,4 @@
-"""One table for the four ways to ask: sync and async, whole and streamed. Each gives the same answer."""
+"""One table of the four kinds of call: sync and async, whole and streamed. Each gives the same answer."""
 
 from __future__ import annotations
 

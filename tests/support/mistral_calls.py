@@ -36,8 +36,8 @@ def tool(name, description="", /, required=None, **properties):
 
 
 def chat_body(*messages, **fields):
-    spoken = [user(each) if isinstance(each, str) else each for each in messages]
-    return {"model": "mistral-small-latest", "messages": spoken, **fields}
+    history = [user(each) if isinstance(each, str) else each for each in messages]
+    return {"model": "mistral-small-latest", "messages": history, **fields}
 
 
 def post(sandbox, path, body, headers=KEY):
@@ -57,7 +57,7 @@ def message_of(answer):
     return body["choices"][0]["message"]
 
 
-def said(sandbox, *messages, **fields):
+def answer_text(sandbox, *messages, **fields):
     return message_of(chat(sandbox, *messages, **fields))["content"]
 
 

@@ -1,4 +1,4 @@
-"""Mistral's published schemas, where they lie beside the repository. They are no part of it."""
+"""Mistral's published schemas, if they are next to the repository. They are not part of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def published(entry):
 
 
 def parameters(entry):
-    """Name all that a request may say; nothing without the schemas."""
+    """Return the names of all parameters of a request; none without the schemas."""
     validator = published(entry)
     if validator is None:
         return frozenset()
@@ -30,6 +30,6 @@ def parameters(entry):
 
 
 def conforms(entry, value):
-    """Tell whether a value is what Mistral publishes; without the schemas nothing speaks against it."""
+    """Whether a value is valid by Mistral's published schemas; always true without them."""
     validator = published(entry)
     return validator is None or validator.is_valid(value)

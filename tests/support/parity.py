@@ -22,7 +22,7 @@ from portkey_mistral import (
     Message,
 )
 from portkey_mistral.responses import AttemptRecord
-from upstream import Hit, Reply, Upstream
+from upstream import Hit, Upstream, UpstreamReply
 
 __all__ = ["Case", "Gateway", "Lane", "Mode", "Trace", "ours", "placed", "theirs"]
 
@@ -41,7 +41,7 @@ class Case:
     """A config whose hosts are names of targets, and what each of them answers."""
 
     config: Mapping[str, Any]
-    scripts: Mapping[str, Sequence[Reply]]
+    scripts: Mapping[str, Sequence[UpstreamReply]]
     mode: Mode = "chat"
     lane: Lane = "unified"
     fields: Mapping[str, Any] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Trace:
-    """What was seen of one run: requests upstream, then the final status and the path of its target."""
+    """The trace of one run: requests upstream, then the final status and the path of its target."""
 
     hits: Sequence[Hit]
     status: int | None
@@ -71,7 +71,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Gateway:
-    """The real gateway, spoken to without any code of ours."""
+    """The real gateway, called without any code of ours."""
 
     url: str
     client: httpx.Client = field(
@@ -166,10 +166,10 @@ def _asked(client: Client, case: Case, options: CallOptions) -> Sequence[Attempt
 
 
 def _body(case: Case) -> dict[str, Any]:
-    asked = {
+    input_fields = {
         "chat": {"messages": [{"role": "user", "content": TEXT}]},
         "fim": {"prompt": TEXT},
         "embed": {"input": [TEXT]},
     }
     stream = {"stream": True} if "stream" in case.mode else {}
-    return {**asked[case.operation], **case.fields, **stream}
+    return {**input_fields[case.operation], **case.fields, **stream}

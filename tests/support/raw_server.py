@@ -1,4 +1,4 @@
-"""A server that says what a script says, byte by byte: for what no HTTP server would do on purpose."""
+"""A server whose script controls every byte, for behaviour that no HTTP server has on purpose."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-__all__ = ["Peer", "RawServer", "Script", "answer", "serving"]
+__all__ = ["Peer", "RawServer", "Script", "answer", "serving", "tunnelling"]
 
 _RESET = struct.pack("ii", 1, 0)
 
@@ -21,19 +21,24 @@ class Peer:
 
     socket: socket.socket
     server: RawServer
+    number: int = 0
 
     def read(self) -> bytes:
-        """Read one request and note it; empty where the client has gone."""
+        """Read one request and record it; empty if the client has disconnected."""
         data = b""
         while b"\r\n\r\n" not in data:
             data += (came := self.socket.recv(65536))
             if not came:
                 return b""
-        head, _, body = data.partition(b"\r\n\r\n")
+        head, _, begun = data.partition(b"\r\n\r\n")
+        body = bytearray(begun)
         lengths = [x for x in head.lower().split(b"\r\n") if x.startswith(b"content-length:")]
         while lengths and len(body) < int(lengths[0].split(b":")[1]):
-            body += self.socket.recv(65536)
+            body += (came := self.socket.recv(65536))
+            if not came:
+                return b""
         self.server.requests.append(head + b"\r\n\r\n" + body)
+        self.server.by_connection.append(self.number)
         return head
 
     def send(self, data: bytes, *, pieces: int | None = None) -> None:
@@ -41,8 +46,7 @@ class Peer:
             self.socket.sendall(data[at : at + (pieces or len(data))])
 
     def wait_for_end(self) -> None:
-        """Wait until the client closes the connection, and note that it did."""
-        self.socket.settimeout(5)
+        """Wait until the client closes the connection, and record that it did."""
         with suppress(ConnectionError):
             while self.socket.recv(65536):
                 pass
@@ -57,14 +61,16 @@ Script = Callable[[Peer], None]
 
 @dataclass
 class RawServer:
-    """Runs the scripts, one a connection, the last one again and again."""
+    """Runs the scripts, one per connection; the last one is repeated."""
 
     scripts: list[Script]
     tls: ssl.SSLContext | None = None
     port: int = 0
     connections: int = 0
     requests: list[bytes] = field(default_factory=list)
+    by_connection: list[int] = field(default_factory=list)  # the connection of each request
     left: threading.Event = field(default_factory=threading.Event)
+    peers: list[socket.socket] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -72,9 +78,12 @@ class RawServer:
 
 
 @contextmanager
-def serving(*scripts: Script, tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
+def serving(
+    *scripts: Script, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> Iterator[RawServer]:
     server = RawServer(list(scripts), tls)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as listening:
         server.port = listening.getsockname()[1]
         threads: list[threading.Thread] = []
         accepting = threading.Thread(target=_accept, args=(server, listening, threads), daemon=True)
@@ -84,8 +93,32 @@ def serving(*scripts: Script, tls: ssl.SSLContext | None = None) -> Iterator[Raw
         finally:
             listening.shutdown(socket.SHUT_RDWR)
             accepting.join(5)
+            # Pools keep their connections: a script that waits for the next request is to end.
+            for peer in server.peers:
+                with suppress(OSError):
+                    peer.shutdown(socket.SHUT_RD)
             for thread in threads:
                 thread.join(5)
+
+
+def tunnelling(peer: Peer) -> None:
+    """Be a proxy: connect to where CONNECT says, whatever the host's name is, on this machine."""
+    head = peer.read()
+    port = int(head.split(b" ")[1].rpartition(b":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as upstream:
+        peer.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        back = threading.Thread(target=_pump, args=(upstream, peer.socket), daemon=True)
+        back.start()
+        _pump(peer.socket, upstream)
+        back.join(5)
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
 
 
 def answer(data: bytes, *, pieces: int | None = None) -> Script:
@@ -107,17 +140,21 @@ def _accept(server: RawServer, listening: socket.socket, threads: list[threading
         script = server.scripts[min(server.connections, len(server.scripts) - 1)]
         server.connections += 1
         threads.append(
-            threading.Thread(target=_talk, args=(server, connected, script), daemon=True)
+            threading.Thread(
+                target=_talk, args=(server, connected, script, server.connections), daemon=True
+            )
         )
         threads[-1].start()
 
 
-def _talk(server: RawServer, connected: socket.socket, script: Script) -> None:
+def _talk(server: RawServer, connected: socket.socket, script: Script, number: int) -> None:
     # A client that leaves, and one that does not trust the certificate, are part of many a script.
     with suppress(OSError), connected:
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        server.peers.append(connected)
         if server.tls is None:
-            script(Peer(connected, server))
+            script(Peer(connected, server, number))
         else:
             with server.tls.wrap_socket(connected, server_side=True) as secured:
-                script(Peer(secured, server))
+                server.peers.append(secured)
+                script(Peer(secured, server, number))

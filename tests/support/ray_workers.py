@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from llama_index.core.schema import BaseNode
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
 
 from llamaindex_portkey_mistral import PortkeyMistralEmbedding
 
-__all__ = ["EmbedPickled", "MortalEmbedding"]
+__all__ = ["EmbedPickled", "MortalEmbedding", "TracedEmbedding"]
 
 
 class MortalEmbedding(PortkeyMistralEmbedding):
@@ -32,6 +36,25 @@ class MortalEmbedding(PortkeyMistralEmbedding):
         except FileExistsError:
             return False
         return True
+
+
+class TracedEmbedding(PortkeyMistralEmbedding):
+    """Sets up OpenTelemetry in its process, and writes the spans into a file in `spans`."""
+
+    spans: str
+
+    def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
+        _trace_into(self.spans)
+        return super().__call__(nodes, **kwargs)
+
+
+@cache
+def _trace_into(folder: str) -> None:
+    out = (Path(folder) / f"{os.getpid()}.jsonl").open("a", encoding="utf-8")
+    exporter = ConsoleSpanExporter(out=out, formatter=lambda span: f"{span.to_json(indent=None)}\n")
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
 
 
 class EmbedPickled:

@@ -62,7 +62,7 @@ class RedisServer:
             self._process = None
 
     def freeze(self) -> None:
-        """Let it keep its connections and say nothing."""
+        """Suspend it: it keeps its connections, but does not answer."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:

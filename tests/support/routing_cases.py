@@ -1,4 +1,4 @@
-"""Draws cases of routing: any config that both sides read alike, and what each of its targets answers.
+"""Draws routing cases: a config that both sides interpret alike, and the answers of its targets.
 
 What differs on purpose is not drawn, and has named tests; but for bodies that cannot be read. Those are
 drawn, and `readable` gives the case in which the gateway does what our engine does with them.
@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from parity import Case, Lane
-from upstream import Reply
+from upstream import UpstreamReply
 
 __all__ = ["UNREADABLE", "cases", "has_short_limit", "readable"]
 
@@ -59,31 +59,35 @@ UNREADABLE = (
 PLAIN_ERROR, PLAIN_KIND = READABLE[0]
 
 
-def _errors(bodies: Sequence[tuple[bytes, str | None]]) -> st.SearchStrategy[Reply]:
+def _errors(bodies: Sequence[tuple[bytes, str | None]]) -> st.SearchStrategy[UpstreamReply]:
     return st.builds(
-        lambda status, body: Reply(status, *body), st.sampled_from(ERRORS), st.sampled_from(bodies)
+        lambda status, body: UpstreamReply(status, *body),
+        st.sampled_from(ERRORS),
+        st.sampled_from(bodies),
     )
 
 
 # The gateway knows a stream by these two statuses.
-GOOD_STREAM = st.sampled_from([Reply(), Reply(), Reply(wait=0.1), Reply(246)])
-GOOD = GOOD_STREAM | st.sampled_from([Reply(201), Reply(202)])
-RESET = st.just(Reply(fault="reset"))
-HANG = st.just(Reply(fault="hang"))
-CUT = st.just(Reply(fault="cut"))
+GOOD_STREAM = st.sampled_from(
+    [UpstreamReply(), UpstreamReply(), UpstreamReply(wait=0.1), UpstreamReply(246)]
+)
+GOOD = GOOD_STREAM | st.sampled_from([UpstreamReply(201), UpstreamReply(202)])
+RESET = st.just(UpstreamReply(fault="reset"))
+HANG = st.just(UpstreamReply(fault="hang"))
+CUT = st.just(UpstreamReply(fault="cut"))
 NO_ANSWER = st.sampled_from(
     [
-        *(Reply(200, *body) for body in UNREADABLE),
-        Reply(200, b"<html>Log in</html>", "text/html"),
-        Reply(200, _json({})),
-        Reply(200, _json([])),
-        Reply(200, _json({"error": {"message": "No."}})),
-        Reply(204, b""),
+        *(UpstreamReply(200, *body) for body in UNREADABLE),
+        UpstreamReply(200, b"<html>Log in</html>", "text/html"),
+        UpstreamReply(200, _json({})),
+        UpstreamReply(200, _json([])),
+        UpstreamReply(200, _json({"error": {"message": "No."}})),
+        UpstreamReply(204, b""),
     ]
 )
 
 
-def _replies(*, streamed: bool, timed: bool, unread: bool) -> st.SearchStrategy[Reply]:
+def _replies(*, streamed: bool, timed: bool, unread: bool) -> st.SearchStrategy[UpstreamReply]:
     errors = [_errors(READABLE), _errors(READABLE), _errors(UNREADABLE)]
     # Of a stream that is thrown away nobody reads on, so nobody finds out what is wrong with it.
     broken = [] if unread else [CUT, NO_ANSWER]
@@ -99,14 +103,14 @@ def readable(case: Case) -> Case:
     return dataclasses.replace(case, scripts=scripts)
 
 
-def _readable(reply: Reply) -> Reply:
+def _readable(reply: UpstreamReply) -> UpstreamReply:
     match reply:
-        case Reply(fault="cut"):
-            return Reply(fault="reset")
-        case Reply(status=status, body=bytes()) if status < 300:
-            return Reply(500, PLAIN_ERROR, PLAIN_KIND)
-        case Reply(status=status, body=body, kind=kind) if (body, kind) in UNREADABLE:
-            return Reply(status, PLAIN_ERROR, PLAIN_KIND)
+        case UpstreamReply(fault="cut"):
+            return UpstreamReply(fault="reset")
+        case UpstreamReply(status=status, body=bytes()) if status < 300:
+            return UpstreamReply(500, PLAIN_ERROR, PLAIN_KIND)
+        case UpstreamReply(status=status, body=body, kind=kind) if (body, kind) in UNREADABLE:
+            return UpstreamReply(status, PLAIN_ERROR, PLAIN_KIND)
         case _:
             return reply
 
@@ -237,7 +241,7 @@ WEIGHTS = st.sampled_from([1, 0.5, 3])
 
 @dataclasses.dataclass(frozen=True)
 class _Drawing:
-    """What holds for one case while its config is drawn."""
+    """The state of one case while its config is drawn."""
 
     draw: st.DrawFn
     operation: str
@@ -267,20 +271,20 @@ class _Drawing:
         }
 
     def providers(self) -> st.SearchStrategy[str]:
-        # Where bodies are compared, they are told in Mistral's words only.
+        # Where bodies are compared, only Mistral's names are used.
         others = ("openai",) if self.lane == "unified" else ()
         return st.sampled_from(["mistral-ai", "mistral-ai", "mistral-ai", *others])
 
     def shared(self, path: str) -> dict[str, Any]:
-        """What a node of any kind may say, and hand down."""
-        said: dict[str, Any] = {}
+        """The settings that any node may have, and that are inherited."""
+        fields: dict[str, Any] = {}
         if self.once_in(3):
-            said["override_params"] = self.draw(_some(OVERRIDES[self.operation]))
+            fields["override_params"] = self.draw(_some(OVERRIDES[self.operation]))
         if self.once_in(3):
-            said["retry"] = self.draw(RETRIES)
+            fields["retry"] = self.draw(RETRIES)
         if self.once_in(5):
-            said["request_timeout"] = self.draw(st.sampled_from([0, self.timeout]))
-        return said
+            fields["request_timeout"] = self.draw(st.sampled_from([0, self.timeout]))
+        return fields
 
     def strategy(self, path: str, leaves: int) -> dict[str, Any]:
         sizes = self.sizes(path, leaves)

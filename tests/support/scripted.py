@@ -14,7 +14,7 @@ MODEL = "mistral-small-2603"
 
 @dataclass
 class Network:
-    """Answers requests from a script, in sync and async; `bodies` holds what was asked, parsed."""
+    """Answers requests from a script, sync and async; `bodies` are the parsed bodies of the requests."""
 
     replies: Iterator[httpx.Response | Exception]
     requests: list[httpx.Request] = field(default_factory=list)
@@ -67,10 +67,13 @@ def answers(*choices: Mapping[str, Any], **members: Any) -> httpx.Response:
 
 
 def stream(
-    *deltas: Mapping[str, Any], finish: str | None = "stop", usage: str = "finish"
+    *deltas: Mapping[str, Any],
+    finish: str | None = "stop",
+    usage: str = "finish",
+    tokens: Mapping[str, Any] | None = None,
 ) -> httpx.Response:
     """A stream of these deltas, in the order of Mistral: a role first, then finish reason and usage."""
-    tokens = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+    tokens = tokens or {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
     events: list[dict[str, Any]] = [_event({"role": "assistant", "content": ""})]
     events += [_event(delta) for delta in deltas]
     if finish:
@@ -82,7 +85,7 @@ def stream(
 
 
 def sse(events: Sequence[Mapping[str, Any]], *, done: bool = True) -> httpx.Response:
-    """Events as they stand on the wire."""
+    """Events as they are sent on the wire."""
     lines = [f"data: {json.dumps(event)}\n\n" for event in events] + ["data: [DONE]\n\n"] * done
     return httpx.Response(
         200, content="".join(lines).encode(), headers={"content-type": "text/event-stream"}

@@ -149,7 +149,35 @@ BLOCKS: dict[str, tuple[dict[str, Any] | str, tuple[Part, ...]]] = {
         {"type": "document_url", "document_url": WEB, "document_name": "a"},
         (DocumentPart(WEB, "a"),),
     ),
+    "document url in an object": (
+        {"type": "document_url", "document_url": {"url": WEB, "document_name": "a"}},
+        (DocumentPart(WEB, "a"),),
+    ),
+    "document url in an object, name beside it": (
+        {"type": "document_url", "document_url": {"url": WEB}, "document_name": "a"},
+        (DocumentPart(WEB, "a"),),
+    ),
+    "file url in an object": (
+        {"type": "file_url", "file_url": {"url": WEB}},
+        (DocumentPart(WEB),),
+    ),
+    "document url that is text": (
+        {"type": "document_url", "document_url": "data:text/csv;base64,YSxi"},
+        (TextPart("a,b"),),
+    ),
+    "openai file that is text": (
+        {
+            "type": "file",
+            "file": {"filename": "a.md", "file_data": "data:text/markdown;base64,aMOp"},
+        },
+        (TextPart("Document a.md:\n\nhé"),),
+    ),
+    "file of an unknown type": (
+        {"type": "file", "base64": "JVBERi0=", "mime_type": "application/octet-stream"},
+        (DocumentPart(PDF_URL),),
+    ),
     # audio
+    "vllm audio url": ({"type": "audio_url", "audio_url": {"url": WEB}}, (AudioPart(WEB),)),
     "openai audio": (
         {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}},
         (AudioPart("UklGRg==", "wav"),),

@@ -1,7 +1,6 @@
-"""What LangChain's standard integration suite is told about `ChatPortkeyMistral`: every ability is on.
+"""Settings for LangChain's standard integration suites: every capability is switched on.
 
-The suite fetches a picture, a document and a sound from the web and passes them on; the fixture here has
-stand-ins for them.
+The chat suite downloads an image, a document and an audio file to pass them on; here they are stand-ins.
 """
 
 from __future__ import annotations
@@ -10,10 +9,13 @@ from typing import Any, ClassVar
 
 import httpx
 import pytest
+from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 
-from langchain_portkey_mistral import ChatPortkeyMistral
+from langchain_portkey_mistral import ChatPortkeyMistral, PortkeyMistralEmbeddings
+
+__all__ = ["StandardChat", "StandardEmbeddings"]
 
 _MEDIA = {
     ".png": b"\x89PNG\r\n\x1a\n" + bytes(24),
@@ -23,9 +25,9 @@ _MEDIA = {
 
 
 class StandardChat:
-    """Goes before `ChatModelIntegrationTests` in the bases; `connection` says where the calls go."""
+    """Comes before `ChatModelIntegrationTests` in the bases; the fixture `connection` has the endpoint."""
 
-    extra: ClassVar[dict[str, Any]] = {}
+    fields: ClassVar[dict[str, Any]] = {}
     model_override_value = "mistral-small-latest"
 
     supports_json_mode = True
@@ -42,6 +44,11 @@ class StandardChat:
         "stream": ["cache_read_input"],
     }
 
+    @pytest.fixture
+    def vcr_config(self) -> dict[str, Any]:
+        """Let the suite's recorder pass requests to this machine."""
+        return {"ignore_localhost": True}
+
     @pytest.fixture(autouse=True)
     def _media_without_the_web(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def get(url: str, **_: Any) -> httpx.Response:
@@ -52,9 +59,9 @@ class StandardChat:
 
     @pytest.fixture(autouse=True)
     def _connect(self, connection: dict[str, Any], request: pytest.FixtureRequest) -> None:
-        # No model of Mistral's both sees and hears.
-        hears = request.node.name == "test_audio_inputs"
-        self.name = "voxtral-small-latest" if hears else "mistral-medium-latest"
+        # No Mistral model takes both images and audio.
+        needs_audio = request.node.name == "test_audio_inputs"
+        self.model = "voxtral-small-latest" if needs_audio else "mistral-medium-latest"
         self.connection = connection
 
     @property
@@ -63,10 +70,10 @@ class StandardChat:
 
     @property
     def chat_model_params(self) -> dict[str, Any]:
-        return {"model": self.name, **self.connection, **self.extra}
+        return {"model": self.model, **self.connection, **self.fields}
 
     def invoke_with_cache_read_input(self, *, stream: bool = False) -> AIMessage:
-        """Say the same long thing twice under one cache key."""
+        """Send the same long prompt twice with one cache key."""
         chat = ChatPortkeyMistral(**self.chat_model_params, prompt_cache_key="standard")
         prompt = "What is a mistral? " * 100
         chat.invoke(prompt)
@@ -74,3 +81,19 @@ class StandardChat:
             return chat.invoke(prompt)
         first, *rest = chat.stream(prompt)
         return first + rest
+
+
+class StandardEmbeddings:
+    """Comes before `EmbeddingsIntegrationTests` in the bases."""
+
+    @pytest.fixture(autouse=True)
+    def _connect(self, connection: dict[str, Any]) -> None:
+        self.connection = connection
+
+    @property
+    def embeddings_class(self) -> type[Embeddings]:
+        return PortkeyMistralEmbeddings
+
+    @property
+    def embedding_model_params(self) -> dict[str, Any]:
+        return {"model": "mistral-embed", **self.connection}

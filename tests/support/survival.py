@@ -1,4 +1,4 @@
-"""What both frameworks' tests of broken streams share: sandboxes that break at a given event."""
+"""Shared by the tests of broken streams: sandboxes that break at a given event."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BREAKS: tuple[Callable[[int], Fault], ...] = (
 
 
 def broken(name: str, fault: Fault) -> None:
-    """Make a sandbox say TEXT, and break its next stream."""
+    """Script a sandbox to answer TEXT, and break its next stream."""
     for each in (name, f"{name}-other"):
         get(each).reset()
         get(each).reply(TEXT, times=None)

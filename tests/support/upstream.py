@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Hit", "Reply", "Upstream", "running"]
+__all__ = ["Hit", "Upstream", "UpstreamReply", "running"]
 
 HANG_SECONDS = 20.0
 # Closing a socket with this set sends a reset.
@@ -24,8 +24,8 @@ RESET = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What one request gets. Without a `body`: a good answer of the endpoint, in the way it was asked for.
+class UpstreamReply:
+    """The response to one request. Without a `body`: a valid answer of the endpoint, streamed if requested.
 
     `cut` promises more than is sent, `reset` and `hang` answer nothing at all. `wait` is in seconds.
     """
@@ -59,30 +59,30 @@ class Upstream:
     """Scripts and hits by case. Scripts are written before a case starts, hits are read after it ended."""
 
     url: str = ""
-    scripts: dict[str, Mapping[str, Sequence[Reply]]] = field(default_factory=dict)
+    scripts: dict[str, Mapping[str, Sequence[UpstreamReply]]] = field(default_factory=dict)
     hits: dict[str, list[Hit]] = field(default_factory=dict)
 
     def host(self, case: str, target: str) -> str:
         return f"{self.url}/{case}/{target}"
 
-    def script(self, case: str, replies: Mapping[str, Sequence[Reply]]) -> None:
+    def script(self, case: str, replies: Mapping[str, Sequence[UpstreamReply]]) -> None:
         """Begin a case. The last reply of a target is repeated; a target without one answers well."""
         self.scripts[case] = replies
         self.hits[case] = []
 
     def take(self, case: str) -> list[Hit]:
-        """End a case and return what came."""
+        """End a case and return its requests."""
         del self.scripts[case]
         return self.hits.pop(case)
 
-    def reply(self, hit: Hit, case: str) -> Reply:
-        """Note a request and choose its reply."""
+    def reply(self, hit: Hit, case: str) -> UpstreamReply:
+        """Record a request and choose its reply."""
         if case not in self.scripts:  # a straggler of a case that is over
-            return Reply(503)
+            return UpstreamReply(503)
         came = self.hits[case]
         number = sum(earlier.target == hit.target for earlier in came)
         came.append(hit)
-        replies = self.scripts[case].get(hit.target) or (Reply(),)
+        replies = self.scripts[case].get(hit.target) or (UpstreamReply(),)
         return replies[min(number, len(replies) - 1)]
 
 
@@ -154,7 +154,7 @@ async def _read(reader: asyncio.StreamReader) -> tuple[str, Hit]:
     return case, Hit(target, f"/{path}", method, headers, body, time.monotonic())
 
 
-def _written(reply: Reply, hit: Hit, *, cut: bool) -> bytes:
+def _written(reply: UpstreamReply, hit: Hit, *, cut: bool) -> bytes:
     streamed = reply.body is None and isinstance(hit.body, dict) and hit.body.get("stream") is True
     body = _good(hit) if reply.body is None else reply.body
     kind = "text/event-stream" if streamed else reply.kind

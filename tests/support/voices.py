@@ -1,4 +1,4 @@
-"""Both frameworks, sync and async, behind one set of verbs: what a table of cases is run over."""
+"""Both frameworks, sync and async, behind one set of methods, so that one table of cases covers all."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def weather(city: str) -> str:
 
 
 class Voice(ABC):
-    """One framework, spoken in one mode. Every verb is a coroutine; sync calls block in it."""
+    """One framework in one mode. Every method is a coroutine; sync calls block in it."""
 
     framework: ClassVar[str]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import threading
 import time
@@ -23,6 +22,7 @@ from portkey_mistral import (
 )
 from portkey_mistral.sandbox import Fault, Sandbox
 from raw_server import Peer, serving
+from waiting import until_async
 
 ALL = [*KINDS, *STREAMED]
 LONG = "Tell me a long story about a cat, in at least sixty words."
@@ -34,7 +34,7 @@ def client(url: str, **fields: object) -> Client:
 
 @contextmanager
 def stalling(alive: bytes) -> Iterator[str]:
-    """A server that gives one event with content, and then only what keeps the connection alive."""
+    """A server that sends one event with content, and then only keep-alive comments."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -64,7 +64,7 @@ def stalling(alive: bytes) -> Iterator[str]:
 def test_answers(kind: Kind, mistral_sandbox_url: str) -> None:
     answer = kind.run(client(mistral_sandbox_url), ask("Grüße an 北京 🎉"), None)
     assert answer.finish_reason == "stop"
-    assert answer.info.way == "direct"
+    assert answer.info.mode == "direct"
 
 
 @pytest.mark.parametrize("kind", STREAMED)
@@ -82,10 +82,10 @@ def test_framing_and_pieces_do_not_matter(
 @pytest.mark.parametrize(
     ("limits", "fault", "error"),
     [
-        ({"first_token_timeout": 0.3}, Fault(delay=5), APITimeoutError),
-        ({"first_token_timeout": 0.3}, Fault(stall_after=1, stall_seconds=5), APITimeoutError),
-        ({"idle_timeout": 0.3}, Fault(stall_after=4, stall_seconds=5), StreamInterruptedError),
-        ({"timeout": 0.3}, Fault(stall_after=4, stall_seconds=5), StreamInterruptedError),
+        ({"first_token_timeout": 0.3}, Fault(delay=60), APITimeoutError),
+        ({"first_token_timeout": 0.3}, Fault(stall_after=1), APITimeoutError),
+        ({"idle_timeout": 0.8}, Fault(stall_after=4), StreamInterruptedError),
+        ({"timeout": 0.8}, Fault(stall_after=4), StreamInterruptedError),
     ],
 )
 def test_a_stream_that_stalls_is_ended(
@@ -97,27 +97,23 @@ def test_a_stream_that_stalls_is_ended(
     mistral_sandbox_url: str,
 ) -> None:
     mistral_sandbox.inject(fault)
-    started = time.monotonic()
     with pytest.raises(error):
         kind.run(client(mistral_sandbox_url, **limits), ask(LONG), None)
-    assert time.monotonic() - started < 3
 
 
 @pytest.mark.parametrize("kind", STREAMED)
 def test_a_long_first_token_limit_leaves_a_short_idle_limit_in_force(
     kind: Kind, mistral_sandbox: Sandbox, mistral_sandbox_url: str
 ) -> None:
-    mistral_sandbox.inject(Fault(stall_after=4, stall_seconds=5))
-    mine = client(mistral_sandbox_url, first_token_timeout=30, idle_timeout=0.3)
-    started = time.monotonic()
+    mistral_sandbox.inject(Fault(stall_after=4))
+    mine = client(mistral_sandbox_url, first_token_timeout=30, idle_timeout=0.8)
     with pytest.raises(StreamInterruptedError, match="idle_timeout"):
         kind.run(mine, ask(LONG), None)
-    assert time.monotonic() - started < 3
 
 
 @pytest.mark.parametrize("kind", STREAMED)
 @pytest.mark.parametrize("clean", [True, False])
-def test_a_cut_is_noticed(
+def test_a_truncated_stream_is_detected(
     kind: Kind, clean: bool, mistral_sandbox: Sandbox, mistral_sandbox_url: str
 ) -> None:
     mistral_sandbox.inject(Fault(cut_after=5, clean_cut=clean))
@@ -149,8 +145,9 @@ def test_request_timeout_ends_with_the_headers(
     mistral_sandbox.inject(Fault(delay=5))
     with pytest.raises(APITimeoutError, match="request_timeout of 0.3 s"):
         kind.run(mine, ask(), None)
+    mistral_sandbox.reply("one two three four five six")
     mistral_sandbox.inject(Fault(event_delay=0.1))
-    assert STREAMED[0].run(mine, ask("Say a few words, please."), None).finish_reason == "stop"
+    assert STREAMED[0].run(mine, ask(), None).finish_reason == "stop"
 
 
 async def test_a_closed_stream_frees_the_connection(
@@ -160,11 +157,7 @@ async def test_a_closed_stream_frees_the_connection(
     stream = client(mistral_sandbox_url).astream(ask(LONG))
     await anext(stream)
     await stream.aclose()
-    for _ in range(50):
-        if mistral_sandbox.in_flight == 0:
-            break
-        await asyncio.sleep(0.02)
-    assert mistral_sandbox.in_flight == 0
+    await until_async(lambda: mistral_sandbox.in_flight == 0)
 
 
 def test_no_cookie_is_kept(mistral_sandbox: Sandbox, mistral_sandbox_url: str) -> None:
@@ -177,33 +170,32 @@ def test_no_cookie_is_kept(mistral_sandbox: Sandbox, mistral_sandbox_url: str) -
 
 
 def test_the_second_client_costs_nothing(mistral_sandbox_url: str) -> None:
-    """Pools are the process's: another client opens no connection of its own."""
+    """Pools belong to the process: another client opens no new connection."""
     first, second = client(mistral_sandbox_url), client(mistral_sandbox_url, timeout=5.0)
     first.chat(ask())
-    from portkey_mistral._transport.connections import Wiring, sync_carrier
+    from portkey_mistral._transport.options import TransportOptions
+    from portkey_mistral._transport.pools import sync_transport
 
-    assert sync_carrier(Wiring(), "http") is sync_carrier(Wiring(), "http")
+    assert sync_transport(TransportOptions(), "http://a") is sync_transport(
+        TransportOptions(), "http://b"
+    )
     assert second.chat(ask()).text
 
 
 @pytest.mark.parametrize("kind", STREAMED)
 def test_comments_do_not_keep_a_stalled_stream_alive(kind: Kind) -> None:
-    """An event is what tells something of the answer."""
-    with stalling(b": keep-alive\n\n") as url:
-        started = time.monotonic()
-        with pytest.raises(StreamInterruptedError, match="idle_timeout"):
-            kind.run(client(url, idle_timeout=0.3), ask(), None)
-        assert time.monotonic() - started < 2
+    """Only events with data count."""
+    interrupted = pytest.raises(StreamInterruptedError, match="idle_timeout")
+    with stalling(b": keep-alive\n\n") as url, interrupted:
+        kind.run(client(url, idle_timeout=0.3), ask(), None)
 
 
-def test_a_caller_that_takes_its_time_is_no_stall(
-    mistral_sandbox: Sandbox, mistral_sandbox_url: str
-) -> None:
-    mine = client(mistral_sandbox_url, idle_timeout=0.3)
+def test_a_slow_reader_is_not_a_stall(mistral_sandbox: Sandbox, mistral_sandbox_url: str) -> None:
+    mine = client(mistral_sandbox_url, idle_timeout=1.5)
     mistral_sandbox.inject(Fault(event_delay=0.02))
     with mine.stream(ask()) as stream:
         next(stream)
-        time.sleep(0.5)
+        time.sleep(1.7)
         assert [delta.finish_reason for delta in stream][-1] == "stop"
 
 
@@ -212,10 +204,8 @@ def test_the_deadline_ends_a_stream_that_goes_on(
     kind: Kind, mistral_sandbox: Sandbox, mistral_sandbox_url: str
 ) -> None:
     mistral_sandbox.inject(Fault(event_delay=0.1))
-    started = time.monotonic()
     with pytest.raises(StreamInterruptedError, match="deadline"):
-        kind.run(client(mistral_sandbox_url, deadline=0.8), ask(LONG), None)
-    assert time.monotonic() - started < 2.5
+        kind.run(client(mistral_sandbox_url, deadline=1.5), ask(LONG), None)
 
 
 @pytest.mark.parametrize("kind", STREAMED)
@@ -239,12 +229,12 @@ def test_a_broken_stream_is_resumed(
 
 
 class _Proxy(BaseHTTPRequestHandler):
-    """A proxy that answers everything by itself, and remembers what it was asked for."""
+    """A proxy that answers everything itself, and records the requested URLs."""
 
-    asked: ClassVar[list[str]] = []
+    paths: ClassVar[list[str]] = []
 
     def do_POST(self) -> None:
-        self.asked.append(self.path)
+        self.paths.append(self.path)
         self.rfile.read(int(self.headers["content-length"]))
         body = b'{"model": "m", "choices": [{"message": {"content": "by proxy"}}]}'
         self.send_response(200)
@@ -269,7 +259,7 @@ def test_a_proxy_is_used(kind: Kind) -> None:
             server.shutdown()
             thread.join()
     assert answer.text == "by proxy"
-    assert _Proxy.asked[-1] == "http://llm.example/v1/chat/completions"
+    assert _Proxy.paths[-1] == "http://llm.example/v1/chat/completions"
 
 
 # --- the time until the head of an answer ---------------------------------------------------------------
@@ -277,7 +267,7 @@ def test_a_proxy_is_used(kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", [*KINDS, *STREAMED])
 def test_announcements_do_not_prolong_the_deadline(kind: Kind) -> None:
-    """A proxy may say 102 again and again to keep a connection alive."""
+    """A proxy may send 102 repeatedly to keep a connection alive."""
 
     def script(peer: Peer) -> None:
         peer.read()
@@ -288,10 +278,8 @@ def test_announcements_do_not_prolong_the_deadline(kind: Kind) -> None:
 
     with serving(script) as server:
         mine = Client(base_url=server.url, api_key="k", deadline=0.3, max_retries=0)
-        began = time.monotonic()
         with pytest.raises(APITimeoutError):
             kind.run(mine, ask(), None)
-        assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("kind", STREAMED)
@@ -301,11 +289,11 @@ def test_the_first_content_is_waited_for_from_the_send_on(
     mine = Client(
         base_url=mistral_sandbox_url,
         api_key="k",
-        state="memory:first content",
-        requests_per_minute=20,
-        first_token_timeout=2.5,
+        state=f"memory:first content of {kind}",
+        requests_per_minute=30,
+        first_token_timeout=1.8,
     )
-    for _ in range(2):  # the second waits for its turn for three seconds
+    for _ in range(2):  # the second waits for its turn for two seconds
         assert kind.run(mine, ask(), None).text
 
 

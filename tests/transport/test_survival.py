@@ -1,4 +1,4 @@
-"""A stream is cut, stalled and corrupted at every event, and comes out whole: nothing twice, nothing lost."""
+"""A stream is cut, stalled and corrupted at every event, and is still complete: nothing repeated, nothing lost."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FAULTS = {
     "garbage": Fault(garble_after=0),
     "stall": Fault(stall_after=0, stall_seconds=30),
 }
-_PLACES = ("cut_after", "error_after", "garble_after", "stall_after")
+_EVENT_FIELDS = ("cut_after", "error_after", "garble_after", "stall_after")
 
 
 @pytest.fixture(autouse=True)
@@ -45,12 +45,12 @@ def _fresh_sandboxes() -> None:
 
 
 def at(fault: Fault, event: int) -> Fault:
-    places = {place: event for place in _PLACES if getattr(fault, place) is not None}
-    return replace(fault, **places)  # type: ignore[arg-type]
+    fields = {field: event for field in _EVENT_FIELDS if getattr(fault, field) is not None}
+    return replace(fault, **fields)  # type: ignore[arg-type]
 
 
 def client(name: str, **fields: object) -> Client:
-    """Two targets, so that what breaks before its first content has somewhere to go."""
+    """Two targets, so that a stream that breaks before its first content can fall back."""
     target = {"provider": "mistral-ai", "custom_host": f"sandbox:{name}"}
     other = {"provider": "mistral-ai", "custom_host": f"sandbox:{name}-other"}
     config = {"strategy": {"mode": "fallback"}, "targets": [target, other]}
@@ -74,7 +74,7 @@ def events_of(text: str) -> int:
 
 
 def run_all(kind: Kind, jobs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, ChatResponse]]:
-    """Ask several sandboxes at once, so that their backoffs pass together."""
+    """Call several sandboxes concurrently, so that their backoffs overlap."""
 
     def one(job: tuple[str, str]) -> tuple[str, ChatResponse]:
         name, text = job
@@ -87,7 +87,7 @@ def run_all(kind: Kind, jobs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, 
 @pytest.mark.parametrize("kind", STREAMED)
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_broken_at_every_event_it_comes_out_whole(kind: Kind, fault: str, times: int) -> None:
+def test_a_stream_broken_at_any_event_is_complete(kind: Kind, fault: str, times: int) -> None:
     jobs = []
     for language, text in TEXTS.items():
         for event in range(events_of(text)):
@@ -121,7 +121,7 @@ async def _long(text: str, name: str) -> tuple[str, str | None]:
 @pytest.mark.parametrize(
     "size", [60, pytest.param(2000, marks=[pytest.mark.full, pytest.mark.timeout(900)])]
 )
-async def test_a_long_answer_broken_at_every_event(size: int) -> None:
+async def test_a_long_stream_broken_at_any_event_is_complete(size: int) -> None:
     text, kinds = words(size), list(FAULTS.values())
     last = events_of(text)
     for start in range(0, last, 250):
@@ -135,7 +135,7 @@ async def test_a_long_answer_broken_at_every_event(size: int) -> None:
 
 @pytest.mark.full
 @pytest.mark.timeout(900)
-def test_a_long_answer_broken_at_many_events_in_threads() -> None:
+def test_long_streams_broken_in_threads_are_complete() -> None:
     text, kinds = words(2000), [fault for name, fault in FAULTS.items() if name != "stall"]
     for event in range(0, events_of(text), 13):
         scripted("long", text, at(kinds[event % len(kinds)], event))
@@ -147,7 +147,7 @@ def test_a_long_answer_broken_at_many_events_in_threads() -> None:
 
 @pytest.mark.parametrize("kind", STREAMED)
 @pytest.mark.parametrize("size", [1, 2, 5, 100_000])
-def test_it_may_be_cut_at_any_byte(kind: Kind, size: int) -> None:
+def test_a_stream_cut_at_any_byte_is_complete(kind: Kind, size: int) -> None:
     """Borders of pieces fall into the middle of characters; the continuation has other borders."""
     text, jobs = TEXTS["emoji"], []
     for cut in range(700, 1500, 37):
@@ -180,7 +180,9 @@ def test_usage_counts_every_attempt_once(kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", STREAMED)
 @pytest.mark.parametrize("usage", ["none", "alone"])
-def test_a_resumed_answer_has_a_usage_even_if_no_server_tells_one(kind: Kind, usage: str) -> None:
+def test_a_resumed_answer_has_estimated_usage_if_no_server_reports_it(
+    kind: Kind, usage: str
+) -> None:
     scripted("silent", TEXTS["plain"], Fault(cut_after=5))
     get("silent").inject(Fault(usage=usage))  # type: ignore[arg-type]
     answer = kind.run(client("silent"), ask(), None)
@@ -189,10 +191,10 @@ def test_a_resumed_answer_has_a_usage_even_if_no_server_tells_one(kind: Kind, us
 
 
 @pytest.mark.parametrize("kind", STREAMED)
-def test_the_request_of_a_resumption(kind: Kind) -> None:
-    scripted("asked", TEXTS["plain"], Fault(cut_after=5))
-    kind.run(client("asked"), ask("Tell.", max_tokens=100), None)
-    first, second = (exchange.body for exchange in get("asked").requests)
+def test_the_continuation_request(kind: Kind) -> None:
+    scripted("resumed", TEXTS["plain"], Fault(cut_after=5))
+    kind.run(client("resumed"), ask("Tell.", max_tokens=100), None)
+    first, second = (exchange.body for exchange in get("resumed").requests)
     *_, last = second["messages"]
     assert last == {"role": "assistant", "content": "The cat sat on", "prefix": True}
     assert second["messages"][:-1] == first["messages"]
@@ -224,16 +226,16 @@ def _thinking(name: str) -> None:
 NOT_RESUMED = [
     ({"tools": [Tool("lookup", "Look something up")]}, {}, "tools"),
     ({"response_format": ResponseFormat("json_object")}, {}, "response_format"),
-    ({"n": 2}, {}, "n "),
+    ({"n": 2}, {}, "n"),
     ({"reasoning_effort": "high"}, {}, "reasoning_effort"),
     ({}, {"response_format": {"type": "json_object"}}, "response_format"),
-    ({}, {"n": 2}, "n "),
+    ({}, {"n": 2}, "n"),
 ]
 
 
 @pytest.mark.parametrize("kind", STREAMED)
 @pytest.mark.parametrize(("fields", "overrides", "named"), NOT_RESUMED)
-def test_what_is_more_than_plain_text_always_raises(
+def test_only_plain_text_is_resumed(
     kind: Kind, fields: dict[str, object], overrides: dict[str, object], named: str
 ) -> None:
     scripted("more", '{"a": "one two three four five"}', Fault(cut_after=4))
@@ -243,17 +245,15 @@ def test_what_is_more_than_plain_text_always_raises(
         "override_params": overrides,
         "retry": {"attempts": 3},
     }
-    with pytest.raises(
-        StreamInterruptedError, match=f"not continued: an answer with {named}"
-    ) as caught:
+    with pytest.raises(StreamInterruptedError, match=rf"and the request sets {named}\.") as caught:
         kind.run(client("more", portkey_config=config), ask(**fields), None)
     assert len(get("more").requests) == 1
     assert caught.value.partial is not None
 
 
 @pytest.mark.parametrize("kind", STREAMED)
-def test_an_answer_with_thoughts_always_raises(kind: Kind) -> None:
-    """Reasoning models think without being asked to."""
+def test_reasoning_is_not_resumed(kind: Kind) -> None:
+    """Reasoning models think by default."""
     _thinking("thinker")
     with pytest.raises(StreamInterruptedError) as caught:
         kind.run(client("thinker"), ask(), None)
@@ -263,7 +263,7 @@ def test_an_answer_with_thoughts_always_raises(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", STREAMED)
-def test_fill_in_the_middle_always_raises(kind: Kind) -> None:
+def test_fill_in_the_middle_is_not_resumed(kind: Kind) -> None:
     from portkey_mistral import FIMRequest
 
     get("code").reply("a = 1\nb = 2\nc = 3\nd = 4\n", times=None)
@@ -278,7 +278,7 @@ OPENAI = {"provider": "openai", "api_key": "k", "custom_host": "sandbox:openai"}
 
 @pytest.mark.parametrize("kind", STREAMED)
 @pytest.mark.parametrize("codes", [None, [429, 500]])
-def test_an_answer_goes_on_at_the_next_mistral_target_and_never_at_another(
+def test_an_answer_is_continued_by_mistral_targets_only(
     kind: Kind, codes: list[int] | None
 ) -> None:
     scripted("first", TEXTS["plain"], Fault(cut_after=5), times=2)
@@ -297,7 +297,7 @@ def test_an_answer_goes_on_at_the_next_mistral_target_and_never_at_another(
 
 
 @pytest.mark.parametrize("kind", STREAMED)
-def test_with_no_target_to_go_on_at_the_error_keeps_what_came(kind: Kind) -> None:
+def test_without_a_further_target_the_error_has_the_partial_answer(kind: Kind) -> None:
     scripted("last", TEXTS["plain"], Fault(cut_after=5), times=2)
     targets = [{"provider": "mistral-ai", "custom_host": "sandbox:last"}, OPENAI]
     config = {"strategy": {"mode": "fallback"}, "targets": targets}
@@ -311,7 +311,9 @@ def test_with_no_target_to_go_on_at_the_error_keeps_what_came(kind: Kind) -> Non
 @pytest.mark.parametrize(
     "fault", [Fault(status=400), Fault(status=500), Fault(connection="refused")]
 )
-def test_a_resumption_that_is_refused_keeps_what_came(kind: Kind, fault: Fault) -> None:
+def test_if_the_continuation_is_refused_the_error_has_the_partial_answer(
+    kind: Kind, fault: Fault
+) -> None:
     scripted("refused", TEXTS["plain"], Fault(cut_after=5))
     get("refused").inject(fault, times=None)
     config = {"provider": "mistral-ai", "custom_host": "sandbox:refused"}
@@ -327,22 +329,22 @@ def test_a_resumption_that_is_refused_keeps_what_came(kind: Kind, fault: Fault) 
 @pytest.mark.parametrize(
     "other", ["The cat sat under the table, and nobody minded.", "The cat"], ids=["leaves", "ends"]
 )
-def test_a_continuation_that_says_something_else_is_never_joined(kind: Kind, other: str) -> None:
+def test_a_continuation_with_another_prefix_is_not_joined(kind: Kind, other: str) -> None:
     get("whim").reply(TEXTS["plain"])
     get("whim").inject(Fault(cut_after=5))
-    said = (other + " ") if other.endswith("cat") else other
+    repeated = (other + " ") if other.endswith("cat") else other
     events = [
         {
             "id": "c",
             "model": "m",
             "choices": [{"index": 0, "delta": {"content": w}, "finish_reason": None}],
         }
-        for w in said.split(" ")
+        for w in repeated.split(" ")
     ]
     body = "".join(f"data: {_json(event)}\n\n" for event in events) + _END
     get("whim").inject(Fault(status=200, body=body, headers={"content-type": "text/event-stream"}))
     config = {"provider": "mistral-ai", "custom_host": "sandbox:whim"}
-    with pytest.raises(StreamInterruptedError, match="the resumed answer") as caught:
+    with pytest.raises(StreamInterruptedError, match="the continued response") as caught:
         kind.run(client("whim", portkey_config=config), ask(), None)
     assert caught.value.partial == Message("assistant", "The cat sat on")
 
@@ -360,7 +362,7 @@ def _json(value: object) -> str:
 
 
 @pytest.mark.parametrize("kind", STREAMED)
-def test_an_error_after_the_finish_is_not_swallowed(kind: Kind) -> None:
+def test_an_error_after_the_finish_reason_is_raised(kind: Kind) -> None:
     last = events_of(TEXTS["plain"]) - 1
     scripted("late", TEXTS["plain"], Fault(error_after=last))
     with pytest.raises(StreamInterruptedError) as caught:
@@ -389,8 +391,8 @@ def test_a_stream_that_broke_is_closed(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", STREAMED)
-def test_nobody_answers_when_every_target_was_skipped_or_failed(kind: Kind) -> None:
-    """A plan that ends with a target that was left out has not ended with an answer."""
+def test_an_error_is_raised_if_all_targets_failed_or_were_skipped(kind: Kind) -> None:
+    """A plan that ends with a skipped target has no answer."""
     breaker = {"failure_threshold": 1, "cooldown_interval": 30000, "failure_status_codes": [500]}
     targets = [
         {"provider": "mistral-ai", "custom_host": "sandbox:down"},
@@ -400,7 +402,7 @@ def test_nobody_answers_when_every_target_was_skipped_or_failed(kind: Kind) -> N
     get("down").fail(429, times=None)
     get("open").fail(500, times=None)
     for _ in range(2):
-        with pytest.raises(Exception, match="Rate limit|Ordered fault") as caught:
+        with pytest.raises(Exception, match="Rate limit|Injected fault") as caught:
             kind.run(client("down", portkey_config=config), ask(), None)
     assert "Rate limit" in str(caught.value)
 

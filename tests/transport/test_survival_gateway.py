@@ -1,4 +1,4 @@
-"""An answer that broke on its way through a gateway is continued only where Mistral is sure to get it."""
+"""An interrupted answer through a gateway is continued only if the continuation is certain to reach Mistral."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ MISTRAL = {"provider": "mistral-ai", "api_key": "k"}
 
 
 def events(pieces: list[str], *, finished: bool) -> bytes:
-    told = [({"content": piece}, None) for piece in pieces]
-    told += [({"content": ""}, "stop")] if finished else []
+    events = [({"content": piece}, None) for piece in pieces]
+    events += [({"content": ""}, "stop")] if finished else []
     bodies = [
         {"id": "c", "model": "m", "choices": [{"index": 0, "delta": d, "finish_reason": finish}]}
-        for d, finish in told
+        for d, finish in events
     ]
     return b"".join(b"data: " + json.dumps(body).encode() + b"\n\n" for body in bodies)
 
 
 @dataclass
 class Gateway:
-    """Ends its first stream in the middle, without a word, as the open-source gateway does."""
+    """Ends its first stream in the middle without an error, as the open-source gateway does."""
 
-    asked: list[httpx.Request] = field(default_factory=list)
+    requests: list[httpx.Request] = field(default_factory=list)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request)
-        first = len(self.asked) == 1
+        self.requests.append(request)
+        first = len(self.requests) == 1
         content = events(TEXT[:2] if first else TEXT, finished=not first)
         return httpx.Response(
             200, content=content, headers={"content-type": "text/event-stream; charset=utf-8"}
@@ -58,13 +58,15 @@ def fallback(*targets: dict[str, object]) -> dict[str, object]:
 
 @pytest.mark.parametrize("kind", STREAMED)
 @pytest.mark.parametrize("config", [None, fallback(MISTRAL, MISTRAL)], ids=["no", "config"])
-def test_it_is_continued(kind: Kind, config: dict[str, object] | None) -> None:
+def test_it_is_continued_if_all_targets_are_mistrals(
+    kind: Kind, config: dict[str, object] | None
+) -> None:
     gateway = Gateway()
     answer = kind.run(gateway.client(portkey_config=config), ask(max_tokens=100), None)
     assert (answer.text, answer.finish_reason) == ("The cat sat down.", "stop")
     assert answer.usage is not None
     assert answer.usage.estimated
-    again = json.loads(gateway.asked[1].content)
+    again = json.loads(gateway.requests[1].content)
     assert again["messages"][-1] == {"role": "assistant", "content": "The cat ", "prefix": True}
     assert again["max_tokens"] == 97
 
@@ -74,13 +76,16 @@ def test_limits_of_the_targets_are_reduced() -> None:
     outer = {**fallback(limited, MISTRAL), "override_params": {"max_tokens": 80}}
     gateway = Gateway()
     STREAMED[0].run(gateway.client(portkey_config=outer), ask(), None)
-    first, again = (json.loads(r.headers["x-portkey-config"]) for r in gateway.asked)
+    first, again = (json.loads(r.headers["x-portkey-config"]) for r in gateway.requests)
     limits = [
         [json.loads(request.content).get("max_tokens")]
-        + [(target.get("override_params") or {}).get("max_tokens") for target in told["targets"]]
-        for request, told in zip(gateway.asked, (first, again), strict=True)
+        + [
+            (node.get("override_params") or {}).get("max_tokens")
+            for node in (config, *config["targets"])
+        ]
+        for request, config in zip(gateway.requests, (first, again), strict=True)
     ]
-    assert [sorted(filter(None, told)) for told in limits] == [[50, 80], [47, 77]]
+    assert [sorted(filter(None, limit)) for limit in limits] == [[50, 80], [47, 77]]
 
 
 @pytest.mark.parametrize("kind", STREAMED)
@@ -96,7 +101,7 @@ def test_limits_of_the_targets_are_reduced() -> None:
     ],
     ids=["openai", "slug", "virtual key in config", "provider slug", "virtual key", "n"],
 )
-def test_it_is_not_where_another_provider_could_get_it(
+def test_it_is_not_continued_if_another_provider_may_be_chosen(
     kind: Kind, fields: dict[str, object]
 ) -> None:
     gateway = Gateway()
@@ -104,10 +109,10 @@ def test_it_is_not_where_another_provider_could_get_it(
         kind.run(gateway.client(**fields), ask(), None)
     assert caught.value.partial is not None
     assert caught.value.partial.text == "The cat "
-    assert len(gateway.asked) == 1
+    assert len(gateway.requests) == 1
 
 
-def test_closing_ends_it() -> None:
+def test_closing_the_stream_ends_it() -> None:
     gateway = Gateway()
 
     async def run() -> None:
@@ -115,4 +120,4 @@ def test_closing_ends_it() -> None:
             assert (await anext(stream)).text == "The "
 
     asyncio.run(run())
-    assert len(gateway.asked) == 1
+    assert len(gateway.requests) == 1

@@ -1,4 +1,4 @@
-"""A config may send again after a success; of a stream that is thrown away like that nothing is seen."""
+"""A config may retry after a success; nothing of a stream discarded like that reaches the caller."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def fallback(*names: str, **strategy: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", STREAMED)
-def test_a_fallback_that_goes_on_after_a_success(kind: Kind) -> None:
+def test_a_fallback_after_a_success(kind: Kind) -> None:
     first, second = sandbox("first"), sandbox("second")
     answer = kind.run(client(fallback("first", "second", on_status_codes=[200])), ask(), None)
     assert answer.text == "This is second."
@@ -61,12 +61,14 @@ def test_a_whole_answer_to_the_request_of_a_stream(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", STREAMED)
-def test_no_time_for_another_is_an_error_and_no_empty_answer(
+def test_no_time_for_another_attempt_is_an_error(
     kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox("late")
-    monkeypatch.setattr("portkey_mistral._calls._dice", Top())  # it would wait for a second
+    monkeypatch.setattr("portkey_mistral._transport.run._rng", Top())  # it would wait for a second
     config = {"custom_host": "sandbox:late", "retry": {"attempts": 1, "on_status_codes": [200]}}
-    with pytest.raises(APIConnectionError, match="status 200, on which the config sends") as caught:
+    with pytest.raises(
+        APIConnectionError, match="status 200, on which the config retries"
+    ) as caught:
         kind.run(client(config, deadline=0.9), ask(), None)
     assert [attempt.status for attempt in caught.value.attempts] == [200]

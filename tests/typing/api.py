@@ -8,11 +8,13 @@ framework classes; pyright does not.)
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
-from typing import Any, assert_type
+from pathlib import Path
+from typing import Any, TypedDict, assert_type
 
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel, BaseLLM
 from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.runnables import ConfigurableField
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -23,7 +25,7 @@ from llama_index.core.base.llms.types import (
     ChatResponse as LlamaChatResponse,
 )
 from llama_index.core.llms.function_calling import FunctionCallingLLM
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from langchain_portkey_mistral import (
     ChatPortkeyMistral,
@@ -33,7 +35,9 @@ from langchain_portkey_mistral import (
 from llamaindex_portkey_mistral import PortkeyMistral, PortkeyMistralEmbedding
 from portkey_mistral import (
     AsyncStream,
+    Budget,
     CallInfo,
+    CallOptions,
     ChatRequest,
     ChatResponse,
     Client,
@@ -53,11 +57,23 @@ from portkey_mistral.models import ModelInfo, find
 from portkey_mistral.sandbox import Sandbox, get
 
 
+def arguments_of_the_client(path: Path, secret: SecretStr) -> None:
+    client = Client(base_url="sandbox:", timeout=1.5, max_retries=0, portkey_config=path)
+    assert_type(client.settings, ConnectionSettings)
+    Client(ConnectionSettings(api_key="key"))
+    Client(api_key="key", portkey_api_key=secret, budget=[Budget(5, per="day"), Budget(100)])
+    Client(budget=Budget(5), portkey_metadata={"user": "ada"}, forward_headers=["x-tenant"])
+    Client(base_ur="sandbox:")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    Client(timeout="1")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    Client(transport="curl")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
 def the_client(client: Client, request: ChatRequest, fim: FIMRequest) -> None:
     assert_type(Client.from_settings(ConnectionSettings(base_url="sandbox:")), Client)
     assert_type(client.chat(request), ChatResponse)
     assert_type(client.fim(fim), ChatResponse)
     assert_type(client.stream(request), Stream)
+    assert_type(client.feedback("trace", 1, weight=0.5, metadata={"a": 1}), tuple[str, ...])
     with client.stream(fim) as stream:
         for delta in stream:
             assert_type(delta, Delta)
@@ -118,6 +134,49 @@ def langchain() -> None:
     embeddings: Embeddings = PortkeyMistralEmbeddings(output_dimension=256)
     assert_type(embeddings.embed_documents(["a"]), list[list[float]])
     ChatPortkeyMistral(temprature=0)  # pyright: ignore[reportCallIssue]
+
+
+class City(BaseModel):
+    name: str
+
+
+class Town(TypedDict):
+    name: str
+
+
+def langchain_structured_output(
+    model: ChatPortkeyMistral, schema: dict[str, object], raw: bool
+) -> None:
+    bound = model.bind(temperature=0)
+    with_tools = model.bind_tools([]).bind_tools([])
+    assert_type(with_tools.invoke("Lyon"), AIMessage)
+    for each in (model, bound, with_tools, bound.bind(top_p=1)):
+        assert_type(each.with_structured_output(City).invoke("Lyon"), City)
+        assert_type(each.with_structured_output(City, method="json_mode").invoke("Lyon"), City)
+        with_raw = each.with_structured_output(City, include_raw=True).invoke("Lyon")
+        assert_type(with_raw["raw"], AIMessage)
+        assert_type(with_raw["parsed"], City | None)
+        assert_type(each.with_structured_output(City, tools=[City]).invoke("Lyon"), City | None)
+        assert_type(each.with_structured_output(schema).invoke("Lyon"), dict[str, Any])
+        assert_type(each.with_structured_output(method="json_mode").invoke(""), dict[str, Any])
+        assert_type(each.with_structured_output(Town).invoke("Lyon"), Any)
+        assert_type(each.with_structured_output(City, include_raw=raw).invoke("Lyon"), Any)
+    configurable = model.configurable_fields(temperature=ConfigurableField("temperature"))
+    assert_type(configurable.with_structured_output(City).invoke("Lyon"), City)
+    model.with_structured_output(City, method="json")  # type: ignore[call-overload] # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+def a_config_in_every_form(values: dict[str, Any], path: Path) -> None:
+    for form in (values, "pc-main", '{"provider": "mistral-ai"}', path, Config.parse(values)):
+        ChatPortkeyMistral(portkey_config=form)
+        PortkeyMistralEmbeddings(portkey_config=form)
+        PortkeyMistralFIM(portkey_config=form)
+        PortkeyMistral(portkey_config=form)
+        PortkeyMistralEmbedding(portkey_config=form)
+        ConnectionSettings(portkey_config=form)
+        CallOptions(portkey_config=form)
+    assert_type(ConnectionSettings(portkey_config=path).parsed_config, Config | None)
+    ChatPortkeyMistral(portkey_config=1)  # pyright: ignore[reportArgumentType]
 
 
 def llamaindex(messages: list[ChatMessage]) -> None:

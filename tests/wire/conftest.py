@@ -1,5 +1,4 @@
-"""Holds what we send against Mistral's published schemas where they are at hand, and against a short table
-of our own everywhere."""
+"""Checks request bodies against Mistral's published schemas if they are available, and always against a short table."""
 
 import json
 from collections.abc import Callable, Mapping

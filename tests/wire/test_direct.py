@@ -44,13 +44,13 @@ def test_paths(operation, body, path):
     }
 
 
-def test_models_are_asked_for_without_a_body():
+def test_the_list_of_models_is_requested_without_a_body():
     sent = request(operation="models", body={})
     assert (sent.method, sent.url, sent.body) == ("GET", HOST + "/models", None)
     assert "content-type" not in sent.headers
 
 
-def test_a_stream_is_asked_for_as_such():
+def test_a_streaming_request_sets_stream():
     assert request(stream=True).headers["accept"] == "text/event-stream"
 
 

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from portkey_mistral._wire.gateway import GatewayOptions, gateway_request, lost_at
+from portkey_mistral._wire.gateway import gateway_request, lost_at
+from portkey_mistral._wire.gateway_options import GatewayOptions
 from portkey_mistral.config import Config
 from portkey_mistral.exceptions import ConfigurationError, ParameterLossError
 
@@ -29,7 +30,7 @@ def send(body=CHAT, operation="chat", *, stream=False, config=None, **options):
     return request, lane
 
 
-def said(request):
+def body_of(request):
     return json.loads(request.body)
 
 
@@ -37,10 +38,10 @@ def header(request):
     return json.loads(request.headers["x-portkey-config"])
 
 
-def test_the_plain_way():
+def test_a_plain_request():
     request, lane = send(api_key="sk", stream=True)
     assert (lane, request.method, request.url) == ("unified", "POST", f"{URL}/chat/completions")
-    assert said(request) == CHAT
+    assert body_of(request) == CHAT
     assert request.headers == {
         "accept": "text/event-stream",
         "content-type": "application/json",
@@ -81,7 +82,7 @@ def test_all_headers():
     }
 
 
-def test_a_refresh_that_is_not_wanted_is_not_mentioned():
+def test_no_refresh_sends_no_header():
     request, _ = send(api_key="sk", cache_force_refresh=False)
     assert "x-portkey-cache-force-refresh" not in request.headers
 
@@ -89,47 +90,57 @@ def test_a_refresh_that_is_not_wanted_is_not_mentioned():
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (
-            {"virtual_key": "vk"},
-            {"x-portkey-virtual-key": "vk", "x-portkey-provider": "mistral-ai"},
-        ),
+        ({"virtual_key": "vk"}, {"x-portkey-virtual-key": "vk"}),
         ({"provider": "@team-mistral"}, {"x-portkey-provider": "@team-mistral"}),
         ({"config": "pc-abc123"}, {"x-portkey-config": "pc-abc123"}),
     ],
 )
-def test_what_portkey_keeps_is_named_and_stays_on_the_unified_lane(options, expected):
+def test_what_is_stored_at_portkey_is_named_and_stays_on_the_unified_lane(options, expected):
     request, lane = send(portkey_api_key="pk", **options)
     assert lane == "unified"
     assert expected.items() <= request.headers.items()
     assert "authorization" not in request.headers
-    with pytest.raises(ParameterLossError, match="response_format"):
-        send({**CHAT, **JSON_MODE}, portkey_api_key="pk", **options)
-    request, lane = send({**CHAT, **JSON_MODE}, portkey_api_key="pk", lane="proxy", **options)
-    assert lane == "proxy"
-    assert expected.items() <= request.headers.items()
-    assert said(request) == {**CHAT, **JSON_MODE}
+    json_mode = {**CHAT, **JSON_MODE}
+    for body, requested, expected_lane in (
+        (json_mode, "auto", "unified"),
+        ({**json_mode, "stop": "x"}, "proxy", "proxy"),
+    ):
+        request, lane = send(body, portkey_api_key="pk", lane=requested, **options)
+        assert lane == expected_lane
+        assert expected.items() <= request.headers.items()
+        assert body_of(request) == body
 
 
-def test_a_bare_portkey_key_may_hide_a_config():
-    with pytest.raises(ParameterLossError, match="may stand for a config"):
-        send({**CHAT, "stop": "x"}, portkey_api_key="pk")
-    assert send({**CHAT, "stop": "x"}, portkey_api_key="pk", api_key="sk")[1] == "proxy"
+STORED = [
+    {"config": "pc-a"},
+    {"virtual_key": "vk"},
+    {"provider": "@team"},
+    {"body": {**CHAT, "model": "@team/mistral-small-latest"}},
+    {"config": {"provider": "@team"}},
+    {"config": fallback(A, {"override_params": {"model": "@team/m"}})},
+]
 
 
-def test_a_model_of_the_catalog_may_hide_one_too():
-    body = {**CHAT, "model": "@team/mistral-small-latest", "stop": "x"}
-    with pytest.raises(ParameterLossError, match="Portkey keeps"):
-        send(body, portkey_api_key="pk", api_key="sk")
+@pytest.mark.parametrize("options", [{"portkey_api_key": "pk"}, {"portkey_api_key": "pk", "api_key": "sk"}, *STORED])  # fmt: skip
+def test_what_only_portkey_resolves_is_hosted_by_portkey(options):
+    """A Portkey key, or a name that the open-source gateway does not know."""
+    body = options.get("body", CHAT)
+    options = {name: value for name, value in options.items() if name != "body"}
+    with pytest.raises(ParameterLossError, match="does not document that its unified route carries stop"):  # fmt: skip
+        send({**body, "stop": "x"}, **options)
+    request, lane = send({**body, **JSON_MODE}, **options)
+    assert (lane, body_of(request)) == ("unified", {**body, **JSON_MODE})
+    assert send({**body, "stop": "x"}, lane="proxy", **options)[1] == "proxy"
 
 
 def test_the_seed_travels_as_seed_on_the_unified_lane():
-    assert said(send({**CHAT, "random_seed": 7}, api_key="sk")[0]) == {**CHAT, "seed": 7}
+    assert body_of(send({**CHAT, "random_seed": 7}, api_key="sk")[0]) == {**CHAT, "seed": 7}
 
 
-def test_a_forced_call_is_spelled_for_every_provider_on_the_unified_lane():
+def test_a_required_tool_call_has_openais_name_on_the_unified_lane():
     body = {**CHAT, "tools": [{"type": "function"}], "tool_choice": "any"}
-    assert said(send(body, api_key="sk")[0])["tool_choice"] == "required"
-    assert said(send({**body, "stop": "x"}, api_key="sk")[0])["tool_choice"] == "any"
+    assert body_of(send(body, api_key="sk")[0])["tool_choice"] == "required"
+    assert body_of(send({**body, "stop": "x"}, api_key="sk")[0])["tool_choice"] == "any"
 
 
 LOSSY = {**CHAT, **JSON_MODE, "random_seed": 7, "temperature": 1.3}
@@ -138,7 +149,7 @@ LOSSY = {**CHAT, **JSON_MODE, "random_seed": 7, "temperature": 1.3}
 def test_proxy_lane_the_body_goes_as_it_is():
     request, lane = send(LOSSY, config=fallback(A, B))
     assert (lane, request.url) == ("proxy", f"{URL}/proxy/chat/completions")
-    assert said(request) == LOSSY
+    assert body_of(request) == LOSSY
     assert header(request) == fallback(A, B)
 
 
@@ -164,7 +175,7 @@ def test_proxy_lane_without_a_config_the_key_travels_in_a_small_one():
 def test_proxy_lane_embeddings():
     body = {"model": "codestral-embed", "input": ["a"], "output_dimension": 8}
     request, lane = send(body, "embed", config=A)
-    assert (lane, request.url, said(request)) == ("proxy", f"{URL}/proxy/embeddings", body)
+    assert (lane, request.url, body_of(request)) == ("proxy", f"{URL}/proxy/embeddings", body)
 
 
 @pytest.mark.parametrize(
@@ -173,11 +184,14 @@ def test_proxy_lane_embeddings():
         ("fim", FIM, "/fim/completions"),
         ("moderate", {"model": "m", "input": ["a"]}, "/moderations"),
         ("moderate", {"model": "m", "input": HI}, "/chat/moderations"),
+        ("classify", {"model": "m", "input": ["a"]}, "/classifications"),
+        ("classify", {"model": "m", "input": {"messages": HI}}, "/chat/classifications"),
+        ("ocr", {"model": "m", "document": {"type": "file", "file_id": "f"}}, "/ocr"),
     ],
 )
 def test_proxy_lane_paths_of_their_own(operation, body, path):
     request, lane = send(body, operation, config=A)
-    assert (lane, request.url, said(request)) == ("proxy", URL + path, body)
+    assert (lane, request.url, body_of(request)) == ("proxy", URL + path, body)
 
 
 def test_proxy_lane_the_list_of_models():
@@ -195,10 +209,10 @@ def test_targets_without_a_key_or_a_host_get_the_callers():
     assert "api_key" not in fourth
 
 
-def test_an_inherited_host_beats_the_callers():
+def test_an_inherited_host_overrides_the_callers():
     config = fallback(A, custom_host="http://localhost:7/v1")
     request, _ = send(config=config, custom_host="http://localhost:8/v1")
-    assert header(request)["targets"][0]["custom_host"] == "http://localhost:7/v1"
+    assert header(request) == config
 
 
 @pytest.mark.parametrize("name", ["seed", "random_seed"])
@@ -214,12 +228,18 @@ def test_overrides_that_the_unified_route_would_drop_take_the_proxy_lane():
     request, lane = send(config=target)
     assert lane == "proxy"
     assert header(request)["override_params"] == JSON_MODE
-    assert said(request) == CHAT
+    assert body_of(request) == CHAT
 
 
-def test_overrides_of_a_parent_are_written_to_the_leaves():
+def test_overrides_that_need_no_translation_stay_where_they_are():
     own = {**B, "override_params": {"temperature": 0.1}}
     config = fallback(A, own, override_params={"temperature": 0.5, "seed": 1})
+    assert header(send(config=config)[0]) == config
+
+
+def test_overrides_of_a_parent_are_written_to_the_leaves_where_one_is_translated():
+    own = {**B, "override_params": {"temperature": 0.1}}
+    config = fallback(A, own, override_params={"temperature": 0.5, "random_seed": 1})
     tree = header(send(config=config)[0])
     assert "override_params" not in tree
     assert [target["override_params"] for target in tree["targets"]] == [
@@ -231,24 +251,42 @@ def test_overrides_of_a_parent_are_written_to_the_leaves():
 def test_overrides_conditions_see_the_callers_values_and_not_the_overrides():
     target = {**A, "override_params": {"model": "other"}}
     request, _ = send(config=target)
-    assert said(request)["model"] == CHAT["model"]
+    assert body_of(request)["model"] == CHAT["model"]
     assert header(request)["override_params"] == {"model": "other"}
 
 
 def test_overrides_that_take_a_field_away():
     target = {**A, "override_params": {"temperature": None, "stop": "x"}}
     request, _ = send({**CHAT, "temperature": 0.5}, config=target)
-    overrides = header(request)["override_params"]
-    assert overrides == {"stop": "x", "temperature": None}
+    # A null in override_params would reach the target as null.
+    assert header(request)["override_params"] == {"stop": "x"}
+    assert "temperature" not in body_of(request)
+
+
+def test_overrides_that_take_a_field_away_from_one_target_only():
+    target = {**A, "override_params": {"temperature": None}}
+    request, _ = send({**CHAT, "temperature": 0.5}, config=fallback(target, A))
+    first, second = header(request)["targets"]
+    assert "temperature" not in body_of(request)
+    assert "override_params" not in first
+    assert second["override_params"] == {"temperature": 0.5}
+
+
+def test_overrides_that_take_a_tested_field_away_leave_it_to_the_condition():
+    config = conditional("params.temperature")
+    config["targets"][0]["override_params"] = {"temperature": None}
+    request, _ = send({**CHAT, "temperature": 0.5}, config=config)
+    assert body_of(request)["temperature"] == 0.5
+    assert header(request)["targets"][0]["override_params"] == {"temperature": None}
 
 
 MIXED = {**CHAT, **JSON_MODE, "random_seed": 7, "safe_prompt": True, "stream": True}
 
 
-def test_mixed_targets_each_is_told_in_its_own_words():
+def test_mixed_targets_each_gets_its_own_dialect():
     request, lane = send(MIXED, config=fallback(A, GPT), stream=True)
     assert lane == "proxy"
-    assert said(request) == {**CHAT, **JSON_MODE, "stream": True}
+    assert body_of(request) == {**CHAT, **JSON_MODE, "stream": True}
     mistral, openai = header(request)["targets"]
     assert mistral["override_params"] == {"random_seed": 7, "safe_prompt": True}
     assert openai["override_params"] == {
@@ -256,6 +294,24 @@ def test_mixed_targets_each_is_told_in_its_own_words():
         "seed": 7,
         "stream_options": {"include_usage": True},
     }
+
+
+def test_mixed_targets_openai_gets_its_newer_names():
+    body = {**CHAT, "max_tokens": 5, "metadata": {"a": "b"}, "stop": "x"}
+    own_server = {**GPT, "custom_host": "http://localhost:8000/v1"}
+    request, _ = send(body, config=fallback(A, GPT, own_server))
+    assert body_of(request) == {**CHAT, "stop": "x"}
+    mistral, openai, compatible = header(request)["targets"]
+    assert mistral["override_params"] == {"max_tokens": 5, "metadata": {"a": "b"}}
+    assert openai["override_params"] == {"model": "gpt-4o-mini", "max_completion_tokens": 5}
+    assert compatible["override_params"] == {"model": "gpt-4o-mini", **mistral["override_params"]}
+
+
+def test_mixed_targets_a_tested_name_is_sent_to_all():
+    config = conditional("params.max_tokens")
+    config["targets"][1] = {**GPT, "name": "b"}
+    request, lane = send({**CHAT, "max_tokens": 5}, config=config)
+    assert (lane, body_of(request)["max_tokens"]) == ("unified", 5)
 
 
 def test_mixed_targets_the_users_own_override_wins():
@@ -268,7 +324,7 @@ def test_mixed_targets_on_the_unified_lane_too():
     body = {**CHAT, "random_seed": 7, "safe_prompt": True}
     request, lane = send(body, config=fallback(A, GPT))
     assert lane == "unified"
-    assert said(request) == {**CHAT, "seed": 7}
+    assert body_of(request) == {**CHAT, "seed": 7}
     mistral, openai = header(request)["targets"]
     assert mistral["override_params"] == {"safe_prompt": True}
     assert openai["override_params"] == {"model": "gpt-4o-mini"}
@@ -279,7 +335,7 @@ def test_mixed_targets_messages_that_openai_cannot_read_are_spelled_for_it():
     text = {"type": "text", "text": "a"}
     messages = [*HI, {"role": "assistant", "content": [thought, text]}, *HI]
     request, _ = send({**CHAT, "messages": messages}, config=fallback(A, GPT))
-    assert said(request)["messages"] == messages
+    assert body_of(request)["messages"] == messages
     assert header(request)["targets"][1]["override_params"]["messages"] == [
         *HI,
         {"role": "assistant", "content": [text]},
@@ -291,12 +347,24 @@ def test_mixed_targets_what_is_lost_depends_on_who_answered():
     config = Config.parse(fallback(A, GPT))
     options = GatewayOptions(url=URL, config=config)
     assert gateway_request(MIXED, "chat", stream=True, options=options)[0].lost == ()
-    assert lost_at("config.targets[0]", MIXED, "chat", options) == ()
-    assert lost_at("config.targets[1]", MIXED, "chat", options) == ("safe_prompt",)
-    assert lost_at("elsewhere", MIXED, "chat", options) == ()
+    for path, lost in (("targets[0]", ()), ("targets[1]", ("safe_prompt",)), ("elsewhere", ())):
+        headers = {"x-portkey-last-used-option-index": f"config.{path}"}
+        assert lost_at(headers, MIXED, "chat", "proxy", options) == lost
 
 
-def test_mixed_targets_what_no_target_can_be_told_is_lost_for_sure():
+@pytest.mark.parametrize(
+    ("trace_id", "lost"), [("", ("response_format",)), ("t-1", ()), (None, ())]
+)
+def test_an_open_source_gateway_behind_a_portkey_key_is_recognised(trace_id, lost):
+    headers = {"x-portkey-last-used-option-index": "config"}
+    headers |= {} if trace_id is None else {"x-portkey-trace-id": trace_id}
+    options = GatewayOptions(url=URL, portkey_api_key="pk", config=Config.parse(A))
+    body = {**CHAT, **JSON_MODE}
+    assert lost_at(headers, body, "chat", "unified", options) == lost
+    assert lost_at(headers, body, "chat", "proxy", options) == ()
+
+
+def test_mixed_targets_parameters_of_no_target_are_lost():
     assert send(MIXED, config=GPT)[0].lost == ("safe_prompt",)
 
 
@@ -336,7 +404,7 @@ def conditional(key):
 def test_conditions_choose_the_lane_that_sends_their_key(key, lane):
     request, taken = send({**CHAT, "random_seed": 7}, config=conditional(key))
     assert taken == lane
-    assert key.removeprefix("params.") in said(request)
+    assert key.removeprefix("params.") in body_of(request)
 
 
 def test_passthrough_hands_everything_on():
@@ -344,7 +412,7 @@ def test_passthrough_hands_everything_on():
         {**CHAT, **JSON_MODE}, portkey_api_key="pk", api_key="sk", lane="passthrough"
     )
     assert (lane, request.url) == ("passthrough", f"{URL}/chat/completions")
-    assert said(request) == {**CHAT, **JSON_MODE}
+    assert body_of(request) == {**CHAT, **JSON_MODE}
     expected = {
         "x-portkey-provider": "passthrough",
         "x-portkey-custom-host": "https://api.mistral.ai/v1",
@@ -379,3 +447,80 @@ def test_a_header_that_cannot_be_sent_is_refused(value):
 def test_no_key_is_in_a_repr():
     options = GatewayOptions(url=URL, portkey_api_key="pk1", api_key="sk1", virtual_key="vk1")
     assert not any(key in repr(options) for key in ("pk1", "sk1", "vk1"))
+
+
+@pytest.mark.parametrize("provider", ["@team", "@team/ignored"])
+def test_one_slug_in_provider_and_model(provider):
+    request, _ = send({**CHAT, "model": "@team/m"}, portkey_api_key="pk", provider=provider)
+    assert request.headers["x-portkey-provider"] == provider
+    assert body_of(request)["model"] == "@team/m"
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "ignored"),
+    [
+        ("@other/m", {"provider": "@team"}, "model='@other/m'"),
+        ("@other/m", {"virtual_key": "team"}, "model='@other/m'"),
+        ("m", {"provider": "@team", "virtual_key": "other"}, "virtual_key="),
+    ],
+)
+def test_two_providers_contradict_each_other(model, options, ignored):
+    with pytest.raises(
+        ConfigurationError, match=f"{ignored} name two providers.*PORTKEY_PROVIDER"
+    ) as caught:
+        send({**CHAT, "model": model}, portkey_api_key="pk", **options)
+    assert options.get("virtual_key", "vk") not in str(caught.value).replace("virtual_key", "")
+
+
+def targets_of(*targets):
+    return Config.parse(
+        {"strategy": {"mode": "fallback"}, "targets": [{"provider": "@b"}, *targets]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "key"),
+    [
+        ({"provider": "@a"}, "provider"),
+        ({"provider": "@a/ignored"}, "provider"),
+        ({"virtual_key": "a"}, "virtual_key"),
+        (
+            {"strategy": {"mode": "single"}, "targets": [{"provider": "@a"}]},
+            r"targets\[0\]\.provider",
+        ),
+    ],
+)
+def test_a_target_of_another_provider_than_the_model_names(target, key):
+    """Portkey cuts the slug off, and sends the rest to the target: the provider that the caller named is ignored."""
+    with pytest.raises(
+        ConfigurationError, match=rf"'@b/m' .* config\.targets\[1\]\.{key} names another"
+    ):
+        send({**CHAT, "model": "@b/m"}, portkey_api_key="pk", config=targets_of(target))
+
+
+@pytest.mark.parametrize(
+    ("model", "target"),
+    [
+        ("@b/m", {"provider": "@b"}),
+        ("@b/m", {"virtual_key": "b"}),
+        ("m", {"provider": "@a"}),
+        ("@b/m", {"provider": "@a", "override_params": {"model": "m"}}),
+        ("@b/m", {"provider": "mistral-ai", "api_key": "k"}),
+        ("@cf/m", {"provider": "@a"}),
+    ],
+)
+def test_a_target_that_the_model_does_not_contradict(model, target):
+    request, _ = send({**CHAT, "model": model}, portkey_api_key="pk", config=targets_of(target))
+    assert body_of(request)["model"] == model
+
+
+def test_an_override_for_all_targets_replaces_the_model_of_the_call():
+    config = Config.parse(
+        {
+            "strategy": {"mode": "fallback"},
+            "override_params": {"model": "m"},
+            "targets": [{"provider": "@a"}, {"provider": "@b"}],
+        }
+    )
+    request, _ = send({**CHAT, "model": "@c/m"}, portkey_api_key="pk", config=config)
+    assert json.loads(request.headers["x-portkey-config"])["targets"][0]["provider"] == "@a"

@@ -1,8 +1,11 @@
-"""Whatever history comes in, what goes out is held against Mistral's own validator (mistral-common)."""
+"""Every converted history is checked by Mistral's own validator (mistral-common)."""
 
 import copy
 import inspect
 import re
+from dataclasses import replace
+from itertools import chain
+from operator import add
 
 import pytest
 from hypothesis import given
@@ -22,8 +25,8 @@ from mistral_common.protocol.instruct.validator import (
 
 from portkey_mistral._wire import history
 from portkey_mistral._wire.history import repair
-from portkey_mistral._wire.ids import short_id
 from portkey_mistral._wire.mistral import encode_message
+from portkey_mistral._wire.tool_call_ids import short_id
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.messages import ImagePart, Message, TextPart, ThinkingPart, ToolCall
 
@@ -63,17 +66,19 @@ def theirs(message):
                 for c in message.tool_calls
             ]
             # Their class cannot hold thinking in every version; it counts as content all the same.
-            said = message.text or ("thought" if message.content else None)
-            return AssistantMessage(content=said, tool_calls=calls or None, prefix=message.prefix)
+            content = message.text or ("thought" if message.content else None)
+            return AssistantMessage(
+                content=content, tool_calls=calls or None, prefix=bool(message.prefix)
+            )
 
 
 def check(messages):
-    """Raise what Mistral would refuse these messages with."""
+    """Raise Mistral's error for these messages."""
     validator = MistralRequestValidatorV13(ValidationMode.serving)
     # Older versions ask whether the last message is to be continued; newer ones see it by themselves.
     asks = "continue_final_message" in inspect.signature(validator.validate_messages).parameters
-    said = [theirs(message) for message in messages]
-    validator.validate_messages(said, *([False] if asks else []))
+    converted = [theirs(message) for message in messages]
+    validator.validate_messages(converted, *([False] if asks else []))
 
 
 FINE = [
@@ -132,8 +137,8 @@ def test_foreign_ids_become_nine_characters_the_same_for_call_and_result_and_eve
         result("toolu_01B-x", "b"),
         result("call_AAAA", "a"),
     ]
-    _, asked, first, second = repair(history)
-    ids = [c.id for c in asked.tool_calls]
+    _, turn, first, second = repair(history)
+    ids = [c.id for c in turn.tool_calls]
     assert all(NINE.fullmatch(id_) for id_ in ids)
     assert len(set(ids)) == 2
     # Results come in the order of the calls.
@@ -178,9 +183,66 @@ def test_calls_without_an_id_get_one(id_):
 
 
 def test_results_without_an_id_find_their_call_by_name():
-    asked = assistant(tool_calls=(call("a", "add"), call("b", "look")))
-    repaired = repair([user("q"), asked, result(None, "2", "look"), result(None, "1", "add")])
+    calling = assistant(tool_calls=(call("a", "add"), call("b", "look")))
+    repaired = repair([user("q"), calling, result(None, "2", "look"), result(None, "1", "add")])
     assert [m.text for m in repaired[2:]] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("calls", "results", "order"),
+    [
+        pytest.param([call(None, "add")], [result("add")], [0], id="the name as the result's id"),
+        pytest.param([call(None, "a.b")], [result("a.b")], [0], id="an illegal name as its id"),
+        pytest.param([call(None, "add")], [result("5f3ea0")], [0], id="an id for the result only"),
+        pytest.param([call("x1", "add")], [result("y1")], [0], id="another id for the result"),
+        pytest.param([call("x1", "add")], [result(None, name="add")], [0], id="no id for it"),
+        pytest.param(
+            [call(None, "add"), call(None)], [result("look"), result("add")], [1, 0], id="swapped"
+        ),
+        pytest.param([call(None), call(None)], [result("r1"), result("r2")], [0, 1], id="twice"),
+        pytest.param(
+            [call("x1"), call("x2", "add")],
+            [result(None, name="add"), result("x1")],
+            [1, 0],
+            id="mixed",
+        ),
+    ],
+)
+def test_results_are_paired_by_name_or_order_where_ids_do_not(calls, results, order):
+    """As integrations for Ollama, Google, Cohere and OpenAI's old functions store them."""
+    results = [replace(each, content=f"result {at}") for at, each in enumerate(results)]
+    repaired = repair([user("q"), assistant(tool_calls=tuple(calls)), *results])
+    check(repaired)
+    assert [m.role for m in repaired] == ["user", "assistant", *["tool"] * len(calls)]
+    assert [m.text for m in repaired[2:]] == [f"result {at}" for at in order]
+
+
+def test_a_result_is_not_paired_by_order_with_a_call_that_has_its_own_or_is_far_away():
+    own = repair([user("q"), calling("x"), result("gone", "lost"), result("x", "own")])
+    assert [m.text for m in own if m.role == "tool"] == ["own"]
+    far = repair([user("q"), calling("x"), user("well?"), result("gone", "lost")])
+    assert [m.text for m in far if m.role == "tool"] == [
+        "No result of this tool call was recorded."
+    ]
+    assert "lost" in far[-1].text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ('{"a": "é"}', '{"a": "é"}'),
+        ("", "{}"),
+        ("null", "{}"),
+        ('{"a": "b', '{"INVALID_JSON":"{\\"a\\": \\"b"}'),
+        ("look it up", '{"INVALID_JSON":"look it up"}'),
+        ("[1]", '{"INVALID_JSON":"[1]"}'),
+        ('{"a": NaN}', '{"INVALID_JSON":"{\\"a\\": NaN}"}'),
+    ],
+)
+def test_arguments_go_back_as_a_json_object(arguments, expected):
+    """vLLM and llama.cpp refuse a history whose arguments they cannot decode."""
+    repaired = repair([user("q"), assistant(tool_calls=(call("x", "f", arguments),)), result("x")])
+    assert repaired[1].tool_calls[0].arguments == expected
 
 
 def test_a_result_that_comes_late_moves_behind_its_call():
@@ -189,12 +251,14 @@ def test_a_result_that_comes_late_moves_behind_its_call():
     assert [m.text for m in repaired] == ["q", "", "late", "OK", "well?", "so?"]
 
 
-def test_nothing_that_was_said_is_lost():
+def test_no_content_is_lost():
     image = ImagePart("data:image/png;base64,AAAA")
-    told = repair([user("q"), result("gone", (TextPart("seen"), image), "camera"), user("and?")])[1]
-    assert told.role == "user"
-    assert "camera" in told.text
-    assert told.content[1:] == (TextPart("seen"), image)
+    moved = repair([user("q"), result("gone", (TextPart("seen"), image), "camera"), user("and?")])[
+        1
+    ]
+    assert moved.role == "user"
+    assert "camera" in moved.text
+    assert moved.content[1:] == (TextPart("seen"), image)
     twice = repair([user("q"), calling("x"), result("x", "one"), result("x", "again"), user("u")])
     assert "again" in twice[4].text
     missing = repair([user("q"), calling("x"), user("u")])[2]
@@ -206,27 +270,55 @@ def test_nothing_that_was_said_is_lost():
 def test_only_a_last_assistant_is_a_prefix():
     first = Message("assistant", "a", prefix=True)
     repaired = repair([user("q"), first, user("r"), assistant("b")])
-    assert [message.prefix for message in repaired] == [False, False, False, True]
+    assert [bool(message.prefix) for message in repaired] == [False, False, False, True]
 
 
-def test_names_and_arguments_that_mistral_would_refuse_are_mended():
-    asked = assistant(tool_calls=(call("a", "files.read", ""),))
-    repaired = repair([user("q"), asked, result("a", name="files.read")])
+def by(name, content="done"):
+    return Message("assistant", content, name=name)
+
+
+@pytest.mark.parametrize(
+    ("messages", "new_answer", "continued"),
+    [
+        ([user("q"), assistant("half an ans")], False, True),
+        ([user("q"), assistant("the answer")], True, False),
+        ([user("q"), replace(assistant('{"a":'), prefix=True)], True, True),
+        ([user("q"), replace(assistant("the answer"), prefix=False)], False, False),
+        ([user("q"), by("researcher")], False, False),
+        ([user("q"), by("supervisor"), user("r"), assistant("done")], False, False),
+        ([user("q"), replace(by("writer"), prefix=True)], False, True),
+        ([assistant("the answer")], True, False),
+    ],
+)
+def test_a_last_assistant_message_is_continued_only_where_it_begins_the_answer(
+    messages, new_answer, continued
+):
+    repaired = repair(messages, new_answer=new_answer)
+    check(repaired)
+    last = repaired[-1]
+    assert (last.role, bool(last.prefix)) == (("assistant", True) if continued else ("user", False))
+    assert messages[-1].text in [message.text for message in repaired]
+    assert sum(bool(message.prefix) for message in repaired) == continued
+
+
+def test_names_and_arguments_that_mistral_rejects_are_repaired():
+    calling = assistant(tool_calls=(call("a", "files.read", ""),))
+    repaired = repair([user("q"), calling, result("a", name="files.read")])
     check(repaired)
     assert repaired[1].tool_calls[0].name == repaired[2].name == "files_read"
     assert repaired[1].tool_calls[0].arguments == "{}"
 
 
 @pytest.mark.parametrize(
-    ("messages", "told"),
+    ("messages", "message"),
     [
         ([], "pass at least one message"),
-        ([assistant("")], "only empty assistant turns"),
+        ([assistant("")], "only empty assistant messages"),
         ([user("q"), Message("critic", "bad")], r"messages\[1\] has the role 'critic'"),
     ],
 )
-def test_what_cannot_be_repaired_says_why(messages, told):
-    with pytest.raises(InvalidRequestError, match=told):
+def test_what_cannot_be_repaired_says_why(messages, message):
+    with pytest.raises(InvalidRequestError, match=message):
         repair(messages)
 
 
@@ -255,9 +347,9 @@ def test_mistral_accepts_every_repaired_history(messages):
     assert repaired[-1].role in ("user", "tool") or repaired[-1].prefix or len(repaired) == 1
     assert messages == before
     assert repair(repaired) == repaired
-    # What users and tools said is still there.
-    said = "".join(message.text for message in repaired)
-    assert all(m.text in said for m in messages if m.role in ("user", "tool", "system"))
+    # The words of users and tools are still there.
+    text = "".join(message.text for message in repaired)
+    assert all(m.text in text for m in messages if m.role in ("user", "tool", "system"))
 
 
 PLAIN = st.one_of(
@@ -267,13 +359,93 @@ PLAIN = st.one_of(
 )
 
 
-@given(st.lists(PLAIN | MESSAGES, min_size=1, max_size=3))
-def test_what_is_taken_to_need_no_repair_goes_out_as_if_repaired(messages):
-    def sent():
-        return [encode_message(message) for message in repair(messages)]
+SHORT_IDS = st.sampled_from(["abcDEF123", "000000001", "call_1"])
+ANY_CALLS = st.lists(
+    st.builds(
+        call,
+        SHORT_IDS,
+        st.sampled_from(["look", "look", "a.b"]),
+        st.sampled_from(["{}", '{"a": 1}', "", "[]", "null", "{"]),
+    ),
+    max_size=2,
+).map(tuple)
+NEARLY_VALID = st.one_of(
+    st.builds(user, TEXTS),
+    st.builds(lambda c, calls: assistant(c, tool_calls=calls), TEXTS, ANY_CALLS),
+    st.builds(lambda t, p: replace(assistant(t), prefix=p), TEXTS, st.sampled_from([None, True])),
+    st.builds(result, SHORT_IDS, TEXTS, st.sampled_from([None, "look", "a.b", ""])),
+    st.builds(Message, st.sampled_from(["user", "system", "tool"]), TEXTS, ANY_CALLS, SHORT_IDS),
+)
 
-    if history._is_simple(messages):
-        at_once = sent()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(history, "_is_simple", lambda _: False)
-            assert at_once == sent()
+
+# Starts of histories that need no repair.
+ID = st.integers(0, 4).map("abcDEF{:03}".format)
+VALID_TURNS = st.one_of(
+    st.just([user("q"), assistant("a")]),
+    st.just([system("s"), user("q"), assistant("a")]),
+    ID.map(lambda id_: [user("q"), calling(id_), result(id_), assistant("a")]),
+    ID.map(lambda id_: [user("q"), calling(id_), result(id_)]),
+    st.just([user("q"), replace(assistant("a"), name="writer")]),
+)
+VALID_STARTS = st.lists(VALID_TURNS, max_size=3).map(lambda turns: [*chain(*turns)])
+# Their calls may have ids of the start, and results of its calls may follow late or again.
+LATER = st.one_of(
+    MESSAGES,
+    NEARLY_VALID,
+    st.builds(result, ID | IDS),
+    st.builds(calling, ID | IDS, ID | IDS),
+)
+HISTORIES = st.one_of(
+    st.lists(PLAIN | MESSAGES, min_size=1, max_size=3),
+    st.lists(NEARLY_VALID, min_size=1),
+    st.builds(add, VALID_STARTS, st.lists(LATER, min_size=1, max_size=4)),
+)
+
+
+def sent(messages, **options):
+    try:
+        return [encode_message(message) for message in repair(messages, **options)]
+    except InvalidRequestError as error:
+        return error.message
+
+
+@given(HISTORIES, st.booleans())
+def test_what_is_kept_unread_is_what_a_repair_of_everything_keeps(messages, new_answer):
+    at_once = sent(messages, new_answer=new_answer)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(history, "_valid_part", lambda _: 0)
+        assert at_once == sent(messages, new_answer=new_answer)
+
+
+ASKED, TOLD = user("q"), assistant("a")
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [user("q")],
+        [system("s"), user("q")],
+        [ASKED, TOLD, ASKED],
+        [ASKED, calling("abcDEF123"), result("abcDEF123")],
+        [ASKED, calling("abcDEF123", "abcDEF124"), result("abcDEF123"), result("abcDEF124")],
+        [ASKED, calling("abcDEF123"), result("abcDEF123", name="look"), TOLD, ASKED],
+    ],
+    ids=lambda messages: " ".join(message.role for message in messages),
+)
+def test_a_valid_history_is_not_taken_apart(messages, monkeypatch):
+    monkeypatch.setattr(history, "with_paired_results", None)
+    assert repair(messages) == messages
+
+
+def test_only_the_end_of_a_long_history_is_repaired(monkeypatch):
+    repaired = []
+    pair = history.with_paired_results
+    monkeypatch.setattr(
+        history,
+        "with_paired_results",
+        lambda messages, ids: pair(repaired.append(messages) or messages, ids),
+    )
+    turns = [ASKED, calling("abcDEF123"), result("abcDEF123"), TOLD]
+    end = [ASKED, calling("abcDEF124"), result("abcDEF124"), user("stop")]
+    assert [message.role for message in repair([*turns, *end])[-2:]] == ["assistant", "user"]
+    assert repaired == [end[1:]]

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portkey_mistral._wire.encode import encode
-from portkey_mistral._wire.mistral import canonical, settled
+from portkey_mistral._wire.dialects import encode
+from portkey_mistral._wire.mistral import encode_request
+from portkey_mistral._wire.parameters import drop_empty
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.messages import (
     AudioPart,
@@ -43,7 +44,7 @@ def chat(**fields):
 
 
 def test_what_was_not_set_is_not_sent(accept):
-    body = canonical(chat(), stream=False)
+    body = encode_request(chat(), stream=False)
     accept("chat.request", body)
     assert body == {
         "model": "mistral-small-latest",
@@ -73,7 +74,7 @@ def test_every_field_of_a_chat(accept):
         "service_tier": "auto",
         "metadata": {"user": 1},
     }
-    body = canonical(
+    body = encode_request(
         chat(
             **given,
             stop=("a", "b"),
@@ -123,17 +124,17 @@ def test_every_field_of_a_chat(accept):
     ],
 )  # fmt: skip
 def test_parts(accept, part, chunk):
-    body = canonical(chat(messages=(Message.user((TextPart("see"), part)),)), stream=False)
+    body = encode_request(chat(messages=(Message.user((TextPart("see"), part)),)), stream=False)
     if not isinstance(part, UnknownPart):
         accept("chat.request", body)
     assert body["messages"][0]["content"] == [{"type": "text", "text": "see"}, chunk]
 
 
-def test_thinking_is_said_again_before_the_text(accept):
+def test_thinking_is_sent_before_the_text(accept):
     source = {"type": "tool_reference", "tool": "web_search", "title": "T"}
     thought = ThinkingPart("hm", closed=False, signature="s", references=(source,))
-    said = Message.assistant((thought, TextPart("so")))
-    body = canonical(chat(messages=(*HI, said, *HI)), stream=False)
+    reply = Message.assistant((thought, TextPart("so")))
+    body = encode_request(chat(messages=(*HI, reply, *HI)), stream=False)
     accept("chat.request", body)
     assert body["messages"][1]["content"] == [
         {
@@ -147,16 +148,15 @@ def test_thinking_is_said_again_before_the_text(accept):
 
 
 def test_messages_have_the_members_of_their_role_and_no_others(accept):
-    asked = Message(
+    calling = Message(
         "assistant",
         "Let me see.",
         (ToolCall("abcDEF123", "weather", '{"city":"Zürich"}'),),
-        name="bot",
         extra={"refusal": None, "reasoning_content": "x"},
     )
     seen = Message.tool((TextPart("sun"), ImagePart("https://x/y.png")), tool_call_id="abcDEF123")
-    body = canonical(
-        chat(messages=(Message("user", "q", name="Ada"), asked, seen, Message.assistant("It"))),
+    body = encode_request(
+        chat(messages=(Message("user", "q", name="Ada"), calling, seen, Message.assistant("It"))),
         stream=False,
     )
     accept("chat.request", body)
@@ -194,26 +194,26 @@ def test_messages_have_the_members_of_their_role_and_no_others(accept):
     ],
 )
 def test_tool_choice(accept, choice, sent):
-    body = canonical(chat(tools=(WEATHER,), tool_choice=choice), stream=False)
+    body = encode_request(chat(tools=(WEATHER,), tool_choice=choice), stream=False)
     accept("chat.request", body)
     assert body["tool_choice"] == sent
 
 
 def test_strict_tools_and_built_in_tools(accept):
     tools = (Tool("f", strict=True), {"type": "web_search"})
-    body = canonical(chat(tools=tools), stream=False)
+    body = encode_request(chat(tools=tools), stream=False)
     accept("chat.request", body)
     assert body["tools"][0]["function"] == {
         "name": "f",
-        "parameters": {"type": "object", "properties": {}},
+        "parameters": {"type": "object", "properties": {}, "additionalProperties": False},
         "strict": True,
     }
     assert body["tools"][1] == {"type": "web_search"}
 
 
-def test_without_tools_nothing_is_said_of_them(accept):
+def test_without_tools_no_tool_fields_are_encoded(accept):
     fields = {"tools": (), "tool_choice": ToolChoice(mode="auto"), "parallel_tool_calls": True}
-    body = canonical(chat(**fields), stream=False)
+    body = encode_request(chat(**fields), stream=False)
     accept("chat.request", body)
     assert set(body) == {"model", "messages"}
 
@@ -225,19 +225,19 @@ EXTRAS = st.dictionaries(
 
 
 @given(EXTRAS, st.sampled_from([(), (WEATHER,)]), st.booleans())
-def test_a_body_says_nothing_that_overrides_would_take_away(extra, tools, stream):
+def test_a_body_contains_no_empty_fields(extra, tools, stream):
     """So it need not be settled again for a target that has none."""
     request = chat(tools=tools, tool_choice=ToolChoice(mode="auto"), stop=[], extra=extra)
     with suppress(InvalidRequestError):
-        body = canonical(request, stream=stream)
-        assert list(settled(body).items()) == list(body.items())
+        body = encode_request(request, stream=stream)
+        assert list(drop_empty(body).items()) == list(body.items())
         assert encode(body, {}, "mistral", "chat").body == body
 
 
 @pytest.mark.parametrize("choice", [ToolChoice(mode="any"), ToolChoice(function="f")])
-def test_a_call_demanded_without_tools_cannot_succeed(choice):
+def test_a_required_tool_call_without_tools_is_an_error(choice):
     with pytest.raises(InvalidRequestError, match="no tools are given"):
-        canonical(chat(tool_choice=choice), stream=False)
+        encode_request(chat(tool_choice=choice), stream=False)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,8 @@ def test_a_call_demanded_without_tools_cannot_succeed(choice):
         (ResponseFormat("text"), {"type": "text"}),
         (ResponseFormat("json_schema", "City", SCHEMA, strict=True, description="d"),
          {"type": "json_schema", "json_schema": {
-             "name": "City", "schema": SCHEMA, "strict": True, "description": "d"}}),
+             "name": "City", "schema": {**SCHEMA, "additionalProperties": False}, "strict": True,
+             "description": "d"}}),
         (ResponseFormat("json_schema", schema={"title": "City", "type": "object"}),
          {"type": "json_schema", "json_schema": {
              "name": "City", "schema": {"title": "City", "type": "object"}}}),
@@ -255,31 +256,31 @@ def test_a_call_demanded_without_tools_cannot_succeed(choice):
     ],
 )  # fmt: skip
 def test_response_format(accept, wanted, sent):
-    body = canonical(chat(response_format=wanted), stream=False)
+    body = encode_request(chat(response_format=wanted), stream=False)
     accept("chat.request", body)
     assert body["response_format"] == sent
 
 
 def test_a_json_schema_needs_its_schema():
     with pytest.raises(InvalidRequestError, match="needs a schema"):
-        canonical(chat(response_format=ResponseFormat("json_schema")), stream=False)
+        encode_request(chat(response_format=ResponseFormat("json_schema")), stream=False)
 
 
 def test_extra_fields_go_along_under_mistrals_names():
     extra = {"seed": 7, "new_field": [1], "stream_options": {"include_usage": True}, "gone": None}
-    body = canonical(chat(extra=extra, random_seed=1), stream=False)
+    body = encode_request(chat(extra=extra, random_seed=1), stream=False)
     assert set(body) == {"model", "messages", "random_seed", "new_field"}
     assert (body["random_seed"], body["new_field"]) == (7, [1])
 
 
 def test_streaming_is_no_parameter():
     with pytest.raises(InvalidRequestError, match="call the streaming method"):
-        canonical(chat(extra={"stream": True}), stream=False)
+        encode_request(chat(extra={"stream": True}), stream=False)
 
 
 @pytest.mark.parametrize(("stop", "sent"), [("a", "a"), (["a"], ["a"]), ([], None), ("", None)])
 def test_stop(stop, sent):
-    assert canonical(chat(stop=stop), stream=False).get("stop") == sent
+    assert encode_request(chat(stop=stop), stream=False).get("stop") == sent
 
 
 def test_fim(accept):
@@ -292,7 +293,7 @@ def test_fim(accept):
         random_seed=3,
         stop=["\n\n"],
     )
-    body = canonical(request, stream=True)
+    body = encode_request(request, stream=True)
     accept("fim.request", body)
     assert body == {
         "model": "codestral-latest",
@@ -310,7 +311,7 @@ def test_embeddings(accept):
     request = EmbeddingRequest(
         model="codestral-embed", inputs=("a", "漢"), output_dimension=8, output_dtype="int8"
     )
-    body = canonical(request, stream=False)
+    body = encode_request(request, stream=False)
     accept("embeddings.request", body)
     assert body == {
         "model": "codestral-embed",
@@ -321,11 +322,11 @@ def test_embeddings(accept):
 
 
 def test_moderation(accept):
-    body = canonical(ModerationRequest(model="m", inputs=("a", "b")), stream=False)
+    body = encode_request(ModerationRequest(model="m", inputs=("a", "b")), stream=False)
     accept("moderations.request", body)
     assert body == {"model": "m", "input": ["a", "b"]}
-    said = (Message.user("q"), Message.assistant("a"))
-    body = canonical(ModerationRequest(model="m", messages=said), stream=False)
+    conversation = (Message.user("q"), Message.assistant("a"))
+    body = encode_request(ModerationRequest(model="m", messages=conversation), stream=False)
     accept("chat.moderations.request", body)
     assert body["input"][1] == {"role": "assistant", "content": "a"}
 
@@ -333,4 +334,4 @@ def test_moderation(accept):
 @pytest.mark.parametrize("fields", [{}, {"inputs": ("a",), "messages": HI}])
 def test_moderation_takes_one_kind_of_input(fields):
     with pytest.raises(InvalidRequestError, match="either"):
-        canonical(ModerationRequest(model="m", **fields), stream=False)
+        encode_request(ModerationRequest(model="m", **fields), stream=False)

@@ -2,12 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portkey_mistral._wire.sse import SSEDecoder, data_of
-
-
-def fed(decoder, data):
-    told = map(data_of, decoder.feed(data))
-    return [data for data in told if data is not None]
+from linear import assert_linear
+from portkey_mistral._wire.malformed import MalformedEvent
+from portkey_mistral._wire.sse import SSEDecoder
 
 
 @pytest.mark.parametrize(
@@ -35,9 +32,9 @@ def fed(decoder, data):
 def test_any_split_gives_the_same_events(stream, payloads):
     for cut in range(len(stream) + 1):
         decoder = SSEDecoder()
-        assert fed(decoder, stream[:cut]) + fed(decoder, stream[cut:]) == payloads
+        assert decoder.feed(stream[:cut]) + decoder.feed(stream[cut:]) == payloads
     decoder = SSEDecoder()
-    assert [p for byte in stream for p in fed(decoder, bytes([byte]))] == payloads
+    assert [p for byte in stream for p in decoder.feed(bytes([byte]))] == payloads
 
 
 ENDS = st.sampled_from(["\n", "\r\n", "\r"])
@@ -47,12 +44,12 @@ LINES = st.sampled_from(["data: a", "data:b", "data", ": c", "event: x", "data: 
 @given(st.lists(st.tuples(LINES, ENDS), max_size=12), st.lists(st.integers(1, 5)))
 def test_random_splits_of_random_streams(lines, sizes):
     stream = "".join(line + end for line, end in lines).encode()
-    whole = fed(SSEDecoder(), stream)
+    whole = SSEDecoder().feed(stream)
     decoder, at, pieces = SSEDecoder(), 0, []
     for size in sizes:
-        pieces += fed(decoder, stream[at : at + size])
+        pieces += decoder.feed(stream[at : at + size])
         at += size
-    assert pieces + fed(decoder, stream[at:]) == whole
+    assert pieces + decoder.feed(stream[at:]) == whole
     assert whole == list(reference(stream))
 
 
@@ -70,7 +67,27 @@ def reference(stream):
             data.append(value.removeprefix(b" "))
 
 
-def test_what_is_left_over_can_be_seen():
+def test_what_follows_the_last_event_is_pending():
     decoder = SSEDecoder()
     decoder.feed(b"data: a\n\n{}")
-    assert decoder.rest == b"{}"
+    assert decoder.pending == b"{}"
+
+
+def test_an_event_has_a_largest_size():
+    decoder = SSEDecoder(max_bytes=1000)
+    assert decoder.feed(b"data: " + b"x" * 900) == []
+    assert decoder.feed(b"x" * 90 + b"\n\ndata: " + b"y" * 900) == [b"x" * 990]
+    assert decoder.feed(b"y" * 100) == []
+    with pytest.raises(MalformedEvent, match="larger than 1000 bytes"):
+        decoder.feed(b"y")
+
+
+def test_a_long_event_takes_time_in_proportion_to_its_length():
+    """Searching all that is pending with every piece would be quadratic, and stop the event loop."""
+
+    def feed(pieces):
+        decoder = SSEDecoder()
+        for _ in range(pieces):
+            decoder.feed(b"x" * 200)
+
+    assert_linear(feed, 5000)

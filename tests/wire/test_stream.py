@@ -2,16 +2,11 @@ import json
 
 import pytest
 
-from portkey_mistral._wire.assembly import Assembler
-from portkey_mistral._wire.faults import MalformedAnswer
-from portkey_mistral._wire.stream import (
-    InBandError,
-    MalformedEvent,
-    StreamCut,
-    StreamDecoder,
-    StreamFault,
-    deltas_of_answer,
-)
+from linear import assert_linear
+from portkey_mistral._wire.malformed import InBandError, MalformedEvent, StreamCut, StreamFault
+from portkey_mistral._wire.responses import decode_chat
+from portkey_mistral._wire.stream import StreamDecoder, deltas_of_response
+from portkey_mistral.accumulator import Assembler
 from portkey_mistral.messages import ReferencePart, TextPart, ThinkingPart, ToolCall, UnknownPart
 from portkey_mistral.responses import Usage
 
@@ -93,6 +88,23 @@ def test_the_last_text_may_come_with_the_finish():
     assert (whole.text, whole.finish_reason) == ("all of it", "length")
 
 
+def test_done_ends_a_stream():
+    decoder = StreamDecoder()
+    assert not decoder.done
+    deltas = decoder.feed(event(choice(content="a")) + END + DONE + event(choice(content="more")))
+    assert decoder.done
+    assert "".join(delta.text for delta in deltas) == "a"
+    assert decoder.feed(event(choice(content="and more"))) == []
+    decoder.finish()
+
+
+def test_done_does_not_make_a_response_complete():
+    decoder = StreamDecoder()
+    decoder.feed(event(choice(content="half")) + DONE)
+    with pytest.raises(StreamCut):
+        decoder.finish()
+
+
 def test_no_done_is_needed():
     assert answer(ROLE, event(choice(content="a")), END).text == "a"
 
@@ -105,12 +117,12 @@ def test_usage_alone_after_the_finish():
     assert whole.usage == Usage(3, 2, 5)
 
 
-def test_usage_told_twice_is_given_once():
+def test_usage_sent_twice_is_given_once():
     deltas, _ = decode(ROLE, END, event(usage=USAGE), DONE)
     assert [delta.usage for delta in deltas] == [None, Usage(3, 2, 5)]
 
 
-def test_usage_told_before_the_finish_is_given_with_it():
+def test_usage_sent_before_the_finish_is_given_with_it():
     deltas, _ = decode(event(choice(content="a"), usage=USAGE), event(choice(finish="stop")))
     assert [delta.usage for delta in deltas] == [None, Usage(3, 2, 5)]
 
@@ -186,6 +198,30 @@ def test_tool_calls_two_calls_under_one_index():
     ) == (ToolCall("aaaaaaaaa", "f", '{"a":1}'), ToolCall("bbbbbbbbb", "f", '{"a":2}'))
 
 
+@pytest.mark.parametrize("first", ['{"a":"}\\\\"}', '{"a":[{"b":"{\\""}]}'])
+def test_tool_calls_a_second_call_begins_where_the_first_is_complete(first):
+    """It is recognised by brackets outside of strings, wherever the pieces are cut."""
+    whole = json.loads(first)
+    for cut in range(1, len(first)):
+        calls = called(
+            [fragment("aaaaaaaaa", "f", first[:cut])],
+            [fragment("switched", "f", first[cut:])],
+            [fragment("bbbbbbbbb", "f", "{}")],
+        )
+        assert [json.loads(call.arguments) for call in calls] == [whole, {}]
+
+
+def test_tool_calls_with_ids_that_switch_take_time_in_proportion_to_their_length():
+    def feed(pieces):
+        decoder = StreamDecoder()
+        decoder.feed(event(choice(tool_calls=[fragment("first", "f", '{"a":"')])))
+        data = event(choice(tool_calls=[fragment("other", "f", "x" * 50)]))
+        for _ in range(pieces):
+            decoder.feed(data)
+
+    assert_linear(feed, 300)
+
+
 def test_tool_calls_interleaved_fragments():
     assert called(
         [fragment("aaaaaaaaa", "f", "", 0), fragment("bbbbbbbbb", "g", "", 1)],
@@ -213,8 +249,28 @@ def test_tool_calls_no_id_at_all():
     assert called([fragment("null", "f", "{}")]) == (one,)
 
 
-def test_tool_calls_no_arguments_are_an_empty_object():
-    assert called([fragment("aaaaaaaaa", "f", "")])[0].arguments == "{}"
+@pytest.mark.parametrize("pieces", [[""], ["null"], ["nu", "ll"], ["", " null\n"], [" "], [None]])
+def test_tool_calls_no_arguments_are_an_empty_object(pieces):
+    """Models write `null` where a function has no parameters."""
+    first, *rest = pieces
+    fragments = [[fragment("aaaaaaaaa", "f", first)], *([fragment("", "", p)] for p in rest)]
+    assert called(*fragments)[0].arguments == "{}"
+
+
+@pytest.mark.parametrize(
+    "pieces", [["nu"], ["nu", "m"], ["null", "x"], ["null" + " " * 20], ["n", "{}"]]
+)
+def test_tool_calls_what_only_begins_like_null_is_kept(pieces):
+    first, *rest = pieces
+    fragments = [[fragment("aaaaaaaaa", "f", first)], *([fragment("", "", p)] for p in rest)]
+    assert called(*fragments)[0].arguments == "".join(pieces)
+
+
+@pytest.mark.parametrize("arguments", ["null", ""])
+def test_tool_calls_a_call_without_arguments_is_followed_by_another(arguments):
+    first = fragment("aaaaaaaaa", "f", arguments)
+    second = fragment("bbbbbbbbb", "g", arguments)
+    assert [call.name for call in called([first], [second])] == ["f", "g"]
 
 
 def test_tool_calls_arguments_as_an_object():
@@ -234,7 +290,7 @@ def thought(text, **more):
     return {"type": "thinking", "thinking": [{"type": "text", "text": text}], **more}
 
 
-def test_thinking_one_chunk_a_token_then_text():
+def test_thinking_one_chunk_per_token_then_text():
     deltas, whole = decode(
         ROLE,
         event(choice(content=[thought("We ")])),
@@ -278,7 +334,7 @@ def test_a_refusal_in_pieces_is_given_whole_with_the_finish():
     assert whole.message.content == (refused,)
 
 
-def test_a_refusal_after_text_stands_behind_it():
+def test_a_refusal_follows_the_text():
     events = [event(choice(content="Well.")), event(choice(refusal="No."))]
     whole = answer(*events, event(choice(content="", finish="stop")))
     assert whole.message.content == (
@@ -301,46 +357,17 @@ def test_several_choices():
 
 
 def test_logprobs_are_joined():
-    first = choice(content="a") | {"logprobs": {"content": [{"token": "a"}]}}
-    second = choice(content="b", finish="stop") | {"logprobs": {"content": [{"token": "b"}]}}
-    assert answer(event(first), event(second)).choices[0].logprobs == {
-        "content": [{"token": "a"}, {"token": "b"}]
-    }
-
-
-@pytest.mark.parametrize(
-    "first",
-    [
-        event(choice(content="a")),
-        event(choice(content=[{"type": "text", "text": "a"}])),
-        event(choice(content=[{"type": "thinking", "thinking": []}])),
-        event(choice(tool_calls=[fragment("aaaaaaaaa", "f")])),
-        event(choice(content="", finish="stop")),
-        event(choice(refusal="No.")),
-    ],
-)
-def test_the_commit_point_is_the_first_content(first):
-    decoder = StreamDecoder()
-    decoder.feed(ROLE)
-    assert not decoder.committed
-    decoder.feed(first)
-    assert decoder.committed
-
-
-@pytest.mark.parametrize(
-    "nothing", [ROLE, event(usage=USAGE), event(), b": ping\n\n", DONE, b'data: {"p":"x"}\n\n']
-)
-def test_the_commit_point_is_not_reached_by_an_event_without_any(nothing):
-    decoder = StreamDecoder()
-    decoder.feed(nothing)
-    assert not decoder.committed
+    tokens = [{"token": token, "logprob": -0.5} for token in "ab"]
+    first = choice(content="a") | {"logprobs": {"content": tokens[:1]}}
+    second = choice(content="b", finish="stop") | {"logprobs": {"content": tokens[1:]}}
+    assert answer(event(first), event(second)).choices[0].logprobs == {"content": tokens}
 
 
 ENVELOPE = {"object": "error", "message": "overloaded", "type": "internal_error", "code": "3000"}
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "told"),
+    ("body", "status", "message"),
     [
         (ENVELOPE, 500, "overloaded"),
         ({**ENVELOPE, "raw_status_code": 503}, 503, "overloaded"),
@@ -351,19 +378,24 @@ ENVELOPE = {"object": "error", "message": "overloaded", "type": "internal_error"
         ({"choices": [], "error": {"message": "late"}}, 500, "late"),
     ],
 )
-def test_fault_an_error_event(body, status, told):
+def test_fault_an_error_event(body, status, message):
     decoder = StreamDecoder()
     decoder.feed(ROLE)
-    with pytest.raises(InBandError, match=told) as raised:
+    with pytest.raises(InBandError, match=message) as raised:
         decoder.feed(b"event: error\ndata: " + json.dumps(body).encode() + b"\n\n")
     assert (raised.value.status, raised.value.body) == (status, body)
+
+
+def test_fault_an_error_event_with_what_is_not_json():
+    decoder = StreamDecoder()
+    with pytest.raises(InBandError, match="slow"):
+        decoder.feed(b'data: {"error": {"message": "slow", "code": 429, "a": NaN}}\n\n')
 
 
 def test_fault_finish_reason_error():
     decoder = StreamDecoder()
     with pytest.raises(InBandError, match="finish_reason 'error'"):
         decoder.feed(event(choice(content="", finish="error")))
-    assert not decoder.committed
 
 
 def test_fault_deltas_of_the_same_bytes_are_not_lost():
@@ -397,6 +429,9 @@ def test_fault_text_beside_a_finish_reason_error_is_not_lost():
         event(choice(content=[5])),
         event(choice(tool_calls="f")),
         event(choice(tool_calls=[{"id": "x"}])),
+        event(choice(tool_calls=[{**fragment("aaaaaaaaa", "f"), "index": []}])),
+        event(choice(content="a") | {"logprobs": [1]}),
+        event(choice(content="a") | {"logprobs": {"content": 5}}),
     ],
 )
 def test_fault_an_event_that_cannot_be_read(data):
@@ -437,12 +472,12 @@ def broken(data):
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_fault_a_cut_at_every_byte_is_noticed(text):
+def test_fault_a_cut_at_any_byte_is_detected(text):
     pieces = text.split(" ")
-    told = [event(choice(content=piece)) for piece in pieces]
-    stream = ROLE + b"".join(told) + END
+    events = [event(choice(content=piece)) for piece in pieces]
+    stream = ROLE + b"".join(events) + END
     for cut in range(len(stream)):
-        whole = sum(cut >= len(ROLE + b"".join(told[: at + 1])) for at in range(len(told)))
+        whole = sum(cut >= len(ROLE + b"".join(events[: at + 1])) for at in range(len(events)))
         given, fault = broken(stream[:cut])
         assert given == "".join(pieces[:whole])
         assert isinstance(fault, StreamCut)
@@ -452,12 +487,12 @@ def test_fault_a_cut_at_every_byte_is_noticed(text):
 
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("byte", [b"\x00", b"\x1f", b"\xff"])
-def test_fault_rubbish_at_every_byte_is_noticed(text, byte):
+def test_fault_garbage_at_any_byte_is_detected(text, byte):
     pieces = text.split(" ")
     events = [ROLE, *(event(choice(content=piece)) for piece in pieces), END]
     for at, faulty in enumerate(events):
-        for place in range(len(b"data: "), len(faulty) - len(b"\n\n")):
-            damaged = faulty[:place] + byte + faulty[place + 1 :]
+        for at_byte in range(len(b"data: "), len(faulty) - len(b"\n\n")):
+            damaged = faulty[:at_byte] + byte + faulty[at_byte + 1 :]
             given, _ = broken(b"".join([*events[:at], damaged, *events[at + 1 :], DONE]))
             assert given == "".join(pieces[: max(at - 1, 0)])
 
@@ -498,8 +533,8 @@ WHOLE = {
 }
 
 
-def test_plain_json_an_answer_is_taken():
-    (delta,) = deltas_of_answer(json.dumps(WHOLE).encode())
+def test_plain_json_becomes_deltas():
+    (delta,) = deltas_of_response(decode_chat(WHOLE))
     assert (delta.text, delta.finish_reason, delta.usage) == (
         "all",
         "tool_calls",
@@ -508,23 +543,70 @@ def test_plain_json_an_answer_is_taken():
     assert delta.tool_calls[0].id == "aaaaaaaaa"
 
 
-def test_plain_json_an_error_is_raised():
-    with pytest.raises(InBandError, match="overloaded"):
-        deltas_of_answer(json.dumps(ENVELOPE).encode())
+@pytest.mark.parametrize(
+    ("body", "fault", "message"),
+    [(WHOLE, StreamCut, "plain JSON body"), (ENVELOPE, InBandError, "overloaded")],
+)
+def test_plain_json_in_a_stream_is_detected(body, fault, message):
+    decoder = StreamDecoder()
+    decoder.feed(json.dumps(body).encode())
+    with pytest.raises(fault, match=message):
+        decoder.finish()
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"{}", b"[]"])
-def test_plain_json_anything_else_is_malformed(body):
-    with pytest.raises(MalformedAnswer):
-        deltas_of_answer(body)
+# --- verdicts of guardrails -------------------------------------------------------------------------
+
+
+def hooks(when, *ids):
+    results = [{"id": id_, "verdict": False, "checks": []} for id_ in ids]
+    return b"data: " + json.dumps({"hook_results": {f"{when}_request_hooks": results}}).encode() + b"\n\n"  # fmt: skip
+
+
+def verdicts(*data):
+    decoder = StreamDecoder()
+    for piece in data:
+        if decoder.done:
+            decoder.feed_trailer(piece)
+        else:
+            decoder.feed(piece)
+    decoder.finish()
+    return [(verdict.id, verdict.side) for verdict in decoder.guardrails]
+
+
+BEFORE, AFTER = hooks("before", "pg-a"), hooks("after", "pg-b", "pg-c")
+IN, OUT = [("pg-a", "input")], [("pg-b", "output"), ("pg-c", "output")]
 
 
 @pytest.mark.parametrize(
-    ("body", "fault", "told"),
-    [(WHOLE, StreamCut, "plain JSON body"), (ENVELOPE, InBandError, "overloaded")],
+    ("events", "expected"),
+    [
+        ([ROLE, END, DONE], []),
+        ([BEFORE, ROLE, END, DONE], IN),
+        ([BEFORE, ROLE, END], IN),
+        ([ROLE, END, AFTER, DONE], OUT),
+        ([ROLE, END, DONE, AFTER], OUT),
+        ([BEFORE, ROLE, END, DONE, AFTER], IN + OUT),
+        ([ROLE, END, DONE, b": still checking\n\n", AFTER, DONE], OUT),
+        ([ROLE, END, DONE, b"data: no JSON\n\n", AFTER], OUT),
+        ([ROLE, END, DONE, AFTER.rstrip()], []),
+    ],
 )
-def test_plain_json_fed_to_the_decoder_it_is_noticed(body, fault, told):
-    decoder = StreamDecoder()
-    decoder.feed(json.dumps(body).encode())
-    with pytest.raises(fault, match=told):
-        decoder.finish()
+def test_verdicts_of_guardrails_in_any_place_and_any_split(events, expected):
+    whole = b"".join(events)
+    assert verdicts(whole) == expected
+    assert verdicts(*events) == expected
+    assert verdicts(*(whole[at : at + 1] for at in range(len(whole)))) == expected
+
+
+def test_verdicts_add_nothing_to_the_answer():
+    assert decode(BEFORE, ROLE, END, DONE, AFTER) == decode(ROLE, END, DONE)
+
+
+@pytest.mark.parametrize("junk", [b"data: {}\n\n", b"data: " + b"x" * 200, b'data: {"error": {"message": "no"}}\n\n'])  # fmt: skip
+def test_nothing_after_the_end_breaks_a_stream(junk):
+    decoder = StreamDecoder(max_event_bytes=100)
+    decoder.feed(END + DONE + junk)
+    decoder.feed_trailer(junk)
+    decoder.feed_trailer(junk)
+    decoder.finish()
+    assert decoder.guardrails == ()

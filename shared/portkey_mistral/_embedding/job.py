@@ -1,6 +1,6 @@
-"""What an embedding job knows and decides: which texts go together, when to send, what a failure means.
+"""The state of an embedding job and its decisions: which texts to batch, when to send, how to handle a failure.
 
-It sends nothing itself; `threads` and `on_loop` do, and know no more than that.
+It sends nothing itself; `threads` and `aio` do.
 """
 
 from __future__ import annotations
@@ -14,43 +14,53 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
-from portkey_mistral._calls import Job, deadline_of, prepare_call
-from portkey_mistral._checks import check_request, check_text
+from portkey_mistral._call.options import deadline_of
+from portkey_mistral._call.prepare import Job, prepare_call
+from portkey_mistral._call.validate import check_request, check_text
+from portkey_mistral._embedding.batching import batches, halves
+from portkey_mistral._embedding.concurrency import MAX_WAIT, Backpressure
+from portkey_mistral._embedding.dimension import Dimension
 from portkey_mistral._embedding.progress import Tracker
-from portkey_mistral._engine.backpressure import LONGEST_WAIT, Backpressure
-from portkey_mistral._engine.batching import batches, halves
-from portkey_mistral._engine.outcomes import Answered, Failed, Outcome
-from portkey_mistral._transport.abandoning import Abandonment
+from portkey_mistral._routing.outcomes import Answered, Failed, Outcome
+from portkey_mistral._telemetry import logs
+from portkey_mistral._telemetry.observe import JobObserver
 from portkey_mistral._transport.call import Call
-from portkey_mistral._wire.decode import decode_embeddings
-from portkey_mistral._wire.rate_limits import is_out_of_reach, seconds_until_more
+from portkey_mistral._transport.cancellation import JobCancellation
+from portkey_mistral._wire.embeddings import decode_embeddings
+from portkey_mistral._wire.response_headers import is_out_of_reach, seconds_until_more
 from portkey_mistral.exceptions import APIStatusError, RateLimitError
-from portkey_mistral.progress import ShowProgress
+from portkey_mistral.prices import NOT_BILLED
 from portkey_mistral.requests import CallOptions, EmbeddingDtype, EmbeddingRequest
-from portkey_mistral.responses import CallInfo, EmbeddingBatch, EmbeddingResponse, Usage
-from portkey_mistral.settings import ConnectionSettings
+from portkey_mistral.responses import (
+    CallInfo,
+    EmbeddingBatch,
+    EmbeddingResponse,
+    ShowProgress,
+    Usage,
+)
 from portkey_mistral.tokens import estimate_tokens
 
 if TYPE_CHECKING:
-    from portkey_mistral.resume import ResumeStore
+    from portkey_mistral._embedding.vector_store import VectorStore
+    from portkey_mistral.settings.connection import ConnectionSettings
 
-__all__ = ["EmbeddingJob", "Part", "joined", "vectors_of"]
+__all__ = ["Batch", "EmbeddingJob", "join_batches", "vectors_by_position"]
 
-# One core parses about as much as eight requests in flight bring; more only waits.
-_IN_FLIGHT = 8
+# Eight requests in flight keep one core busy decoding; more would only wait for it.
+_DEFAULT_IN_FLIGHT = 8
 _OVERLOADED = frozenset({429, 503, 529})
-_TOO_LARGE = "3210"
+_TOO_LARGE = "3210"  # Mistral's error code
 
 
 @dataclass(slots=True)
-class Part:
-    """Neighbouring texts, embedded by one request, or by several where that was too large.
+class Batch:
+    """Consecutive texts, embedded by one request, or by several if one is too large.
 
-    `start` is the position of the first in the job; `vectors` goes by positions within the part, and holds
-    from the beginning what a resume store had.
+    `start` is the position of the first text in the job. `vectors` is keyed by position within the batch; those of the
+    resume store are there from the beginning.
     """
 
     start: int
@@ -65,15 +75,16 @@ class Part:
         return [index for index in range(len(self.texts)) if index not in self.vectors]
 
     @property
-    def done(self) -> bool:
+    def is_complete(self) -> bool:
         return len(self.vectors) == len(self.texts)
 
 
 class EmbeddingJob:
-    """One request for any number of texts, on its way.
+    """One request for any number of texts.
 
-    A driver starts parts while it `may_start` them, and hands out those that are `ready`, in order. At most
-    twice as many parts as requests in flight are held, so memory does not grow with the number of texts.
+    A driver starts batches while it `may_start` them, and delivers those that are complete, in order. At most twice as
+    many batches as requests in flight are held, so memory does not grow with the number of texts. `positions` are
+    those of the texts in a longer list of the caller's, for errors to name.
     """
 
     def __init__(
@@ -84,147 +95,164 @@ class EmbeddingJob:
         show_progress: ShowProgress = False,
         *,
         as_lists: bool = False,
+        positions: Sequence[int] | None = None,
     ) -> None:
-        check_request(request)
+        check_request(request, "embed")
         self._as_lists = as_lists
-        self.most_in_flight = settings.max_concurrency or _IN_FLIGHT
+        self._positions = positions
+        self.max_in_flight = settings.max_concurrency or _DEFAULT_IN_FLIGHT
         self.exhausted = False
-        self.fault: Exception | None = None
-        """What came out of the iterable of texts. It is raised when all before it was handed out."""
+        self.input_error: Exception | None = None
+        """The exception raised by the iterable of texts. It is raised again once all texts before it are delivered."""
         self._settings, self._request, self._options = settings, request, options
-        self._parts = self._cut(self._with_known(_checked(request)))
-        self._waiting = deque(islice(self._parts, 2))
-        self.is_single = len(self._waiting) < 2
-        self._begun: deque[Part] = deque()
+        self._dimension = Dimension(request.model, settings.embed_resume)
+        self._batches = self._batch(self._with_stored(self._validated()))
+        self._read_ahead = deque(islice(self._batches, 2))
+        self.is_single = len(self._read_ahead) < 2
+        self._started: deque[Batch] = deque()
         self._lock = threading.Lock()
-        # Threads that run by turns anyway would all be done at the same time, and all wait for the server then.
-        self._turn = threading.Lock() if _runs_by_turns() else nullcontext()
-        self._backpressure = Backpressure(self.most_in_flight)
-        self._abandonment = Abandonment()
+        # Decode one response at a time: under the GIL parallel decoding only makes all threads finish, and idle, together.
+        self._decode_lock = threading.Lock() if _has_gil() else nullcontext()
+        self._backpressure = Backpressure(self.max_in_flight)
+        self._cancellation = JobCancellation()
+        self.observer = JobObserver()
         self._deadline = deadline_of(settings)
         total = len(request.inputs) if isinstance(request.inputs, Sequence) else None
         self._tracker = Tracker(show_progress, request.model, total)
 
-    # --- parts ------------------------------------------------------------------------------------
+    # --- batches ----------------------------------------------------------------------------------
 
     def may_start(self, running: int) -> bool:
-        room = len(self._begun) < 2 * self.most_in_flight
-        return room and running < self._backpressure.in_flight and not self.exhausted
+        """Whether another batch may be started while `running` are in flight."""
+        has_room = len(self._started) < 2 * self.max_in_flight
+        return has_room and running < self._backpressure.in_flight and not self.exhausted
 
-    def next(self) -> Part | None:
-        """Begin the next part; None after the last."""
-        part = self._waiting.popleft() if self._waiting else self._read()
-        if part is None:
+    def start_next(self) -> Batch | None:
+        """Start the next batch; None after the last."""
+        batch = self._read_ahead.popleft() if self._read_ahead else self._read()
+        if batch is None:
             self.exhausted = True
         else:
-            self._begun.append(part)
-            self._tracker.add(len(part.vectors), 0)
-        return part
+            self._started.append(batch)
+            self._tracker.add(len(batch.vectors), 0, NOT_BILLED)
+        return batch
 
-    def _read(self) -> Part | None:
+    def _read(self) -> Batch | None:
         try:
-            return next(self._parts, None)
-        except Exception as fault:  # noqa: BLE001  the user's iterable may raise anything
-            self.fault = fault
+            return next(self._batches, None)
+        except Exception as error:  # noqa: BLE001  the user's iterable may raise anything
+            self.input_error = error
             return None
 
-    def ready(self) -> Iterator[EmbeddingBatch]:
-        """Hand out the finished parts up to the first that is not."""
-        while self._begun and self._begun[0].done:
-            yield self._handed_out(self._begun.popleft())
+    def deliver(self) -> Iterator[EmbeddingBatch]:
+        """Yield batches in order, up to the first that is not complete."""
+        while self._started and self._started[0].is_complete:
+            yield self._delivered(self._started.popleft())
 
-    def unclaimed(self) -> dict[int, Sequence[float]]:
-        """Return the vectors that are there and were not handed out, by the position of their text."""
+    def undelivered(self) -> dict[int, Sequence[float]]:
+        """Return the vectors received but not delivered, by the position of their text."""
         return {
-            part.start + index: vector
-            for part in self._begun
-            for index, vector in part.vectors.items()
+            self._position(batch.start + index): vector
+            for batch in self._started
+            for index, vector in batch.vectors.items()
         }
 
-    def end(self) -> None:
-        """Nothing more is to be sent: whoever waits to send is woken, and lets it be."""
+    def _position(self, index: int) -> int:
+        return index if self._positions is None else self._positions[index]
+
+    def stop(self) -> None:
+        """Send nothing more, and cancel requests that wait to be sent."""
         self.exhausted = True
-        self._abandonment.tell()
+        self._cancellation.cancel()
         self._tracker.close()
 
     # --- requests ---------------------------------------------------------------------------------
 
-    def call(self, part: Part, indices: Sequence[int]) -> Call[EmbeddingResponse]:
+    def prepare(self, batch: Batch, indices: Sequence[int]) -> Call[EmbeddingResponse]:
         dtype = self._request.output_dtype or "float"
         packed = self._request.encoding_format == "base64"
         return prepare_call(
             self._settings,
-            dataclasses.replace(self._request, inputs=[part.texts[index] for index in indices]),
+            dataclasses.replace(self._request, inputs=[batch.texts[index] for index in indices]),
             self._options,
             operation="embed",
-            read=lambda body: self._decoded(
+            decode=lambda body: self._decode(
                 body, expected=len(indices), dtype=dtype, packed=packed
             ),
             job=Job(
                 self._deadline,
                 None if self.is_single else self._wait_after,
-                self._abandonment,
+                self._cancellation,
+                self.observer.observe,
             ),
         )
 
-    def _decoded(
+    def _decode(
         self, body: object, *, expected: int, dtype: EmbeddingDtype, packed: bool
     ) -> EmbeddingResponse:
-        with self._turn:
+        with self._decode_lock:
             vectors, model, usage = decode_embeddings(
                 body, expected=expected, dtype=dtype, packed=packed
             )
         return EmbeddingResponse(vectors, model, usage)
 
-    def finished(self, part: Part, indices: Sequence[int], response: EmbeddingResponse) -> None:
-        part.usage += response.usage
-        part.infos += response.infos
-        part.model = response.model
-        with self._turn:
-            part.vectors |= zip(indices, map(self._shown, response.vectors), strict=True)
-        self._tracker.add(len(indices), response.usage.prompt_tokens)
+    def add_response(
+        self, batch: Batch, indices: Sequence[int], response: EmbeddingResponse
+    ) -> None:
+        """Add the vectors of these texts of a batch, and save them in the resume store."""
+        self._dimension.check(response.vectors)
+        batch.usage += response.usage
+        batch.infos += response.infos
+        batch.model = response.model
+        with self._decode_lock:
+            batch.vectors |= zip(indices, map(self._converted, response.vectors), strict=True)
+        self._tracker.add(len(indices), response.usage.prompt_tokens, response.cost)
         if (store := self._store()) is not None:
-            texts = [part.texts[index] for index in indices]
-            store.keep(dict(zip(texts, response.vectors, strict=True)))
+            texts = [batch.texts[index] for index in indices]
+            store.save(dict(zip(texts, response.vectors, strict=True)))
 
     @property
-    def stores(self) -> bool:
-        """Whether `next` and `finished` use a file, which others may have locked."""
+    def uses_file(self) -> bool:
+        """Whether `start_next` and `add_response` access a file, which other processes may have locked."""
         return self._settings.embed_resume is not None
 
-    def show(self) -> None:
-        """Show how far it is. For the thread that drives the job."""
+    def show_progress(self) -> None:
+        """Report the progress. Only called by the thread that drives the job."""
         self._tracker.show()
 
-    def apart(self, part: Part, indices: list[int], error: APIStatusError) -> tuple[list[int], ...]:
-        """Return what to send instead of a request that was refused; raise where taking apart cannot help."""
-        texts = [part.texts[index] for index in indices]
+    def split(
+        self, batch: Batch, indices: list[int], error: APIStatusError
+    ) -> tuple[list[int], ...]:
+        """Return the halves to send instead of a rejected request; raise the error if splitting cannot help."""
+        texts = [batch.texts[index] for index in indices]
         if not _is_about_inputs(error) and not _may_be_about_blanks(error, texts):
             raise error
         if len(indices) > 1:
             return halves(indices)
         (index,) = indices
-        error.index = part.start + index
+        error.index = self._position(batch.start + index)
         error.add_note(
-            f"refused because of the text at index {error.index}, which begins {part.texts[index][:60]!r}"
+            f"refused because of the text at index {error.index}, which begins with {batch.texts[index][:60]!r}"
         )
         raise error
 
-    def waits_out(self, error: RateLimitError) -> bool:
-        """Whether to send again once the server allows it, after all retries of the one request.
+    def outlasts(self, error: RateLimitError) -> bool:
+        """Whether to send a rate-limited request again after all its retries.
 
-        A job lasts longer than the minute by which servers count, so it would be a pity to give it up for
-        that. `max_retries=0` says that nothing is to be sent again.
+        Servers count by the minute, and a job may take longer. `max_retries=0` forbids sending anything again.
         """
         now = time.monotonic()
-        return not (
+        outlasts = not (
             self.is_single
             or self._settings.max_retries == 0
-            or (error.retry_after or 0.0) > LONGEST_WAIT
+            or (error.retry_after or 0.0) > MAX_WAIT
             or is_out_of_reach(error.headers)
-            or self._backpressure.hopeless(now)
+            or self._backpressure.is_hopeless(now)
             or (self._deadline is not None and now >= self._deadline)
         )
+        if outlasts:
+            logs.job_waits(self._request.model, error.retry_after)
+        return outlasts
 
     def _wait_after(self, outcome: Outcome, headers: Mapping[str, str]) -> float:
         with self._lock:
@@ -233,68 +261,79 @@ class EmbeddingJob:
                     self._backpressure.answered()
                     return seconds_until_more(headers)
                 case Failed(status=status) if status in _OVERLOADED:
-                    asked = outcome.retry_after or seconds_until_more(headers) or None
-                    wait = self._backpressure.refused(outcome.at, asked)
-                    return wait if wait <= LONGEST_WAIT else 0.0
+                    retry_after = outcome.retry_after or seconds_until_more(headers) or None
+                    wait = self._backpressure.refused(outcome.at, retry_after)
+                    return wait if wait <= MAX_WAIT else 0.0
                 case _:
                     return 0.0
 
     # --- reading the texts --------------------------------------------------------------------------
 
-    def _store(self) -> ResumeStore | None:
+    def _store(self) -> VectorStore | None:
         path = self._settings.embed_resume
         if path is None:
             return None
-        from portkey_mistral.resume import ResumeStore
+        from portkey_mistral._embedding.vector_store import VectorStore
 
-        return ResumeStore(path, self._request, self._settings.place)
+        return VectorStore(path, self._request, self._settings.endpoint_id)
 
-    def _with_known(self, texts: Iterator[str]) -> Iterator[tuple[str, Sequence[float] | None]]:
-        """Put to each text the vector that a resume store has of it."""
+    def _with_stored(self, texts: Iterator[str]) -> Iterator[tuple[str, Sequence[float] | None]]:
+        """Pair each text with its vector in the resume store, if there is one."""
         if (store := self._store()) is None:
             yield from ((text, None) for text in texts)
             return
         for group in batches(texts, lambda _: 0):
-            known = store.found(group)
-            yield from ((text, known.get(index)) for index, text in enumerate(group))
+            stored = store.load(group)
+            yield from ((text, stored.get(index)) for index, text in enumerate(group))
 
-    def _cut(self, texts: Iterator[tuple[str, Sequence[float] | None]]) -> Iterator[Part]:
+    def _validated(self) -> Iterator[str]:
+        texts, model = self._request.inputs, self._request.model
+        if isinstance(texts, Sequence):  # all texts are checked before anything is sent
+            for index, text in enumerate(texts):
+                check_text(text, self._position(index), model, wait=True)
+            yield from texts
+            return
+        for index, text in enumerate(texts):
+            check_text(text, self._position(index), model)
+            yield text
+
+    def _batch(self, texts: Iterator[tuple[str, Sequence[float] | None]]) -> Iterator[Batch]:
         start = 0
         for batch in batches(
             texts, lambda item: estimate_tokens(item[0]) if item[1] is None else 0
         ):
-            known = {
-                index: self._shown(vector)
+            stored = {
+                index: self._converted(vector)
                 for index, (_, vector) in enumerate(batch)
                 if vector is not None
             }
-            yield Part(start, [text for text, _ in batch], known)
+            self._dimension.check(stored.values(), stored=True)
+            yield Batch(start, [text for text, _ in batch], stored)
             start += len(batch)
 
-    def _shown(self, vector: Sequence[float]) -> Sequence[float]:
+    def _converted(self, vector: Sequence[float]) -> Sequence[float]:
         return vector.tolist() if self._as_lists and isinstance(vector, array) else vector
 
-    def _handed_out(self, part: Part) -> EmbeddingBatch:
+    def _delivered(self, batch: Batch) -> EmbeddingBatch:
         return EmbeddingBatch(
-            vectors=[part.vectors[index] for index in range(len(part.texts))],
-            model=part.model or self._request.model,
-            usage=part.usage,
-            infos=tuple(part.infos),
-            start=part.start,
+            vectors=[batch.vectors[index] for index in range(len(batch.texts))],
+            model=batch.model or self._request.model,
+            usage=batch.usage,
+            infos=tuple(batch.infos),
+            start=batch.start,
         )
 
 
-def vectors_of(batches: Iterable[EmbeddingBatch]) -> dict[int, Sequence[float]]:
-    """Return all vectors that were handed out, by the position of their text."""
-    return {
-        batch.start + index: vector
-        for batch in batches
-        for index, vector in enumerate(batch.vectors)
-    }
+def vectors_by_position(
+    batches: Iterable[EmbeddingBatch], positions: Sequence[int] | None
+) -> dict[int, Sequence[float]]:
+    """Return all delivered vectors by the position of their text in the caller's list."""
+    vectors = [vector for batch in batches for vector in batch.vectors]
+    return dict(zip(count() if positions is None else positions, vectors, strict=False))
 
 
-def joined(batches: Iterable[EmbeddingBatch], model: str) -> EmbeddingResponse:
-    """Join all that a job handed out; `model` is the one that was asked for."""
+def join_batches(batches: Iterable[EmbeddingBatch], model: str) -> EmbeddingResponse:
+    """Join all delivered batches; `model` is the requested one."""
     vectors: list[Sequence[float]] = []
     infos: list[CallInfo] = []
     usage = Usage()
@@ -306,45 +345,33 @@ def joined(batches: Iterable[EmbeddingBatch], model: str) -> EmbeddingResponse:
     return EmbeddingResponse(vectors, model, usage, tuple(infos))
 
 
-def _checked(request: EmbeddingRequest) -> Iterator[str]:
-    texts = request.inputs
-    if isinstance(texts, Sequence):  # then nothing is sent before all of them were looked at
-        for index, text in enumerate(texts):
-            check_text(text, index, request.model)
-        yield from texts
-        return
-    for index, text in enumerate(texts):
-        check_text(text, index, request.model)
-        yield text
-
-
 def _is_about_inputs(error: APIStatusError) -> bool:
     if error.code == _TOO_LARGE or error.status_code == 413:
         return True
-    return error.status_code == 422 and any("input" in place for place in _places(error.body))
+    return error.status_code == 422 and any("input" in path for path in _error_paths(error.body))
 
 
-def _places(body: object) -> Iterator[Sequence[object]]:
-    """Find what the details of a refusal are about: pydantic's `loc`, however deep it lies."""
+def _error_paths(body: object) -> Iterator[Sequence[object]]:
+    """Yield the paths of the invalid fields: pydantic's `loc`, at any depth of the body."""
     match body:
-        case {"loc": [*place]}:
-            yield place
+        case {"loc": [*path]}:
+            yield path
         case Mapping():
             for value in body.values():
-                yield from _places(value)
+                yield from _error_paths(value)
         case list():
             for item in body:
-                yield from _places(item)
+                yield from _error_paths(item)
         case _:
             pass
 
 
 def _may_be_about_blanks(error: APIStatusError, texts: Sequence[str]) -> bool:
-    """Many servers refuse a text without content, and some do not say which."""
+    """Many servers reject a blank text, and some do not say which one it was."""
     return error.status_code == 400 and not all(map(str.strip, texts))
 
 
-def _runs_by_turns() -> bool:
-    """Whether only one thread runs Python code at a time: not so in a free-threaded build."""
-    ask = getattr(sys, "_is_gil_enabled", None)
-    return ask is None or bool(ask())
+def _has_gil() -> bool:
+    """Whether only one thread runs Python code at a time, as in every build but the free-threaded one."""
+    is_enabled = getattr(sys, "_is_gil_enabled", None)
+    return is_enabled is None or bool(is_enabled())

@@ -1,4 +1,4 @@
-"""Counts what a job has done, and shows it."""
+"""Tracks the progress of an embedding job and reports it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 from portkey_mistral.exceptions import ConfigurationError
-from portkey_mistral.models import find
-from portkey_mistral.progress import EmbeddingProgress, ShowProgress
+from portkey_mistral.prices import NOT_BILLED, Cost
+from portkey_mistral.responses import EmbeddingProgress, ShowProgress
 
 __all__ = ["Tracker"]
 
 
 class Tracker:
-    """Counts from any thread; shows from the one that drives the job."""
+    """Counts may be added from any thread; `show` is for the thread that drives the job."""
 
     def __init__(self, show: ShowProgress, model: str, total: int | None) -> None:
         self._show: Callable[[EmbeddingProgress], None] | None = None
@@ -29,13 +29,13 @@ class Tracker:
         self._started = time.monotonic()
         self._lock = threading.Lock()
         self._done = self._tokens = 0
-        known = find(model)
-        self._price = known.price.input if known is not None and known.price is not None else None
+        self._cost: Cost | None = NOT_BILLED
 
-    def add(self, texts: int, tokens: int) -> None:
+    def add(self, texts: int, tokens: int, cost: Cost | None) -> None:
         with self._lock:
             self._done += texts
             self._tokens += tokens
+            self._cost = None if self._cost is None or cost is None else self._cost + cost
 
     def show(self) -> None:
         if self._show is not None:
@@ -51,14 +51,14 @@ class Tracker:
             total=self._total,
             tokens=self._tokens,
             seconds=time.monotonic() - self._started,
-            cost=None if self._price is None else self._tokens * self._price / 1e6,
+            cost=None if self._cost is None else float(self._cost.amount),
         )
 
 
 class _Bar:
     def __init__(self, model: str, total: int | None) -> None:
         try:
-            from tqdm import tqdm
+            from tqdm.auto import tqdm
         except ImportError:
             raise ConfigurationError(
                 "show_progress=True needs tqdm: pip install 'portkey-mistral[progress]'. Or pass a function "

@@ -1,1 +1,1 @@
-"""Carries: the only place that knows an HTTP library, waits, and reads a clock."""
+"""Sends requests: HTTP libraries, connections, time limits and waits."""

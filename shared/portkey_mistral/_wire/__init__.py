@@ -1,1 +1,1 @@
-"""Speaks: domain values to and from the JSON of each dialect, headers, lanes, SSE, failures. No I/O."""
+"""Translates domain values to and from each API's JSON, headers, lanes, server-sent events and errors. No I/O."""

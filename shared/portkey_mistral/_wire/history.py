@@ -1,180 +1,111 @@
-"""Repairs a history from any vendor to what Mistral accepts. The caller's messages stay as they are.
+"""Converts a history from any vendor to one that Mistral accepts. The caller's messages are not changed.
 
-The rules are those of Mistral's own request validator (mistral-common) and of its API reference:
-roles in a certain order, every tool call answered once and right behind the turn that made it, ids of
-nine alphanumerics, no empty assistant, a user, a tool or a prefix last.
+The rules are those of Mistral's request validator (mistral-common) and its API reference: a certain order of roles, one
+result for each tool call, ids of nine alphanumerics, no empty assistant message, and at the end a user message, a tool
+result, or an assistant message that the model is to continue.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
-from typing import TypeAlias
 
-from portkey_mistral._wire.ids import is_short_id, known_id, short_id
+from portkey_mistral._wire.tool_results import are_sendable, is_result, with_paired_results
 from portkey_mistral.exceptions import InvalidRequestError
-from portkey_mistral.messages import Content, Message, Part, TextPart, ThinkingPart, ToolCall
-from portkey_mistral.tool_names import wire_name
+from portkey_mistral.messages import (
+    Content,
+    Message,
+    Part,
+    Role,
+    TextPart,
+    ThinkingPart,
+    ToolCall,
+)
 
 __all__ = ["repair"]
 
-# The place of one tool call: (index of its message, position in it).
-_Slot: TypeAlias = tuple[int, int]
-
-_NO_RESULT = "No result of this tool call was recorded."
 _BRIDGE = Message.assistant("OK")
+_CLOSING = Message.user("Please respond.")
 _OPENING = Message.user("(Earlier turns of this conversation are not shown.)")
 _ROLES = frozenset({"system", "user", "assistant", "tool"})
 
 
-def repair(messages: Sequence[Message]) -> list[Message]:
-    """Return the history as Mistral takes it; a history that is fine comes back equal.
+def repair(messages: Sequence[Message], *, new_answer: bool = False) -> list[Message]:
+    """Return the history as Mistral accepts it; a valid one is returned equal.
+
+    A last assistant message is continued, or followed by a short user message; see `Message.prefix`. `new_answer` means
+    that the requested answer cannot continue a text.
 
     Raises:
-        InvalidRequestError: there is nothing to send, or a message has a role that does not exist.
+        InvalidRequestError: there is nothing to send, or a message has an unknown role.
     """
-    _check(messages)
-    if _is_simple(messages):
+    kept = _valid_part(messages)
+    if messages and kept == len(messages):
         return list(messages)
-    turns = [turn for turn in _paired(messages) if not _says_nothing(turn)]
+    _check(messages, kept)
+    ids = {call.id for message in messages[:kept] for call in message.tool_calls if call.id}
+    paired = with_paired_results(messages[kept:], ids)
+    repaired = [turn for turn in paired if not _is_empty_assistant(turn)]
+    repaired = list(_with_bridges(_with_placed_systems(repaired)))
+    turns = [*messages[:kept], *repaired]
     if not turns:
         raise InvalidRequestError(
-            "The conversation holds only empty assistant turns: add a message."
+            "The conversation has only empty assistant messages: add a message."
         )
-    return _finished(_opened(list(_bridged(_with_systems_placed(turns)))))
+    return _with_end(_with_user_first(turns), new_answer=new_answer)
 
 
-def _check(messages: Sequence[Message]) -> None:
+def _check(messages: Sequence[Message], start: int) -> None:
     if not messages:
         raise InvalidRequestError("The conversation is empty: pass at least one message.")
-    for at, message in enumerate(messages):
-        if message.role not in _ROLES:
+    for at in range(start, len(messages)):
+        if messages[at].role not in _ROLES:
             raise InvalidRequestError(
-                f"messages[{at}] has the role {message.role!r}; use one of {sorted(_ROLES)}."
+                f"messages[{at}] has the role {messages[at].role!r}; use one of {sorted(_ROLES)}."
             )
 
 
-def _is_simple(messages: Sequence[Message]) -> bool:
-    """Whether only users speak, in words or otherwise, after a system turn of text at most: nothing to mend."""
-    first, *others = messages
-    opens = first.role == "user" or (
-        first.role == "system" and isinstance(first.content, str) and bool(others)
-    )
-    return opens and all(turn.role == "user" for turn in others)
+def _valid_part(messages: Sequence[Message]) -> int:
+    """Return how many messages from the start on need no repair, whatever follows: all of a valid history.
 
-
-# --- tool calls and their results -------------------------------------------------------------------
-
-
-def _paired(messages: Sequence[Message]) -> Iterator[Message]:
-    """Put one result right behind each call, under ids that Mistral accepts."""
-    answers = _answers(messages)
-    ids = _wire_ids(messages)
-    claimed = frozenset(answers.values())
-    for at, message in enumerate(messages):
-        if message.role == "tool":
-            if at not in claimed:
-                yield _told(message)
-        elif message.role == "assistant" and message.tool_calls:
-            yield replace(
-                message,
-                tool_calls=tuple(
-                    ToolCall(ids[at, position], _function_name(call.name), call.arguments or "{}")
-                    for position, call in enumerate(message.tool_calls)
-                ),
-            )
-            for position in range(len(message.tool_calls)):
-                answer = answers.get((at, position))
-                yield _result(ids[at, position], None if answer is None else messages[answer])
-        else:
-            yield message
-
-
-def _calls(messages: Sequence[Message]) -> Iterator[tuple[_Slot, ToolCall]]:
-    for at, message in enumerate(messages):
-        if message.role == "assistant":
-            for position, call in enumerate(message.tool_calls):
-                yield (at, position), call
-
-
-def _answers(messages: Sequence[Message]) -> dict[_Slot, int]:
-    """Map each call that was answered to the index of its result.
-
-    Ids may repeat from turn to turn (some vendors use the tool's name), so a result belongs to the
-    newest call of its id that has none yet.
+    Where something has to be repaired, they end before an assistant message, because no repair after one changes what is
+    before it. So a long history costs little more than a valid one if only its end has to be repaired.
     """
-    answers: dict[_Slot, int] = {}
-    waiting: dict[_Slot, ToolCall] = {}
+    previous: Role | None = None
+    awaited: Iterator[ToolCall] = iter(())
+    ids: set[str] = set()
+    part = 0
     for at, message in enumerate(messages):
+        if (call := next(awaited, None)) is not None:
+            if not is_result(message, call):
+                return part
+        elif not _may_follow(message, previous):
+            return part
         if message.role == "assistant":
-            fresh = {(at, position): call for position, call in enumerate(message.tool_calls)}
-            # The newest turn first; within a turn in order.
-            waiting = fresh | waiting
-        elif message.role == "tool":
-            slot = next((slot for slot, call in waiting.items() if _fits(message, call)), None)
-            if slot is not None:
-                answers[slot] = at
-                del waiting[slot]
-    return answers
+            part = at
+        if message.tool_calls:
+            if message.role != "assistant" or not are_sendable(message.tool_calls, ids):
+                return part
+            awaited = iter(message.tool_calls)
+        previous = message.role
+    is_complete = previous in ("user", "tool") and next(awaited, None) is None
+    return len(messages) if is_complete else part
 
 
-def _fits(result: Message, call: ToolCall) -> bool:
-    wanted = known_id(result.tool_call_id)
-    if wanted is not None:
-        return wanted == call.id
-    # Results of the older "function" role carry a name and no id.
-    return result.name is None or result.name == call.name
+def _may_follow(message: Message, previous: Role | None) -> bool:
+    """Whether a message may follow one of this role, if no tool result is pending."""
+    match message.role:
+        case "user":
+            return previous != "tool"
+        case "assistant":
+            return previous is not None and not message.prefix and not _is_empty_assistant(message)
+        case "system":
+            return previous in (None, "system", "user") and isinstance(message.content, str)
+        case _:
+            return False
 
 
-def _wire_ids(messages: Sequence[Message]) -> dict[_Slot, str]:
-    """Give each call an id of its own: the one it has, where that will do, else a stable hash of it."""
-    calls = list(_calls(messages))
-    taken = {call.id for _, call in calls if call.id is not None and is_short_id(call.id)}
-    kept: set[str] = set()
-    ids: dict[_Slot, str] = {}
-    for slot, call in calls:
-        own = known_id(call.id) or ""
-        if own in taken and own not in kept and is_short_id(own):
-            kept.add(own)
-            ids[slot] = own
-        else:
-            ids[slot] = _unused_id(own, taken)
-            taken.add(ids[slot])
-    return ids
-
-
-def _unused_id(text: str, taken: set[str]) -> str:
-    while (candidate := short_id(text)) in taken:
-        text += "'"
-    return candidate
-
-
-def _function_name(name: str) -> str:
-    """Fit a name from elsewhere ("files.read") to what Mistral allows in a function's name."""
-    return wire_name(name) or "unknown"
-
-
-def _result(call_id: str, found: Message | None) -> Message:
-    if found is None:
-        return Message.tool(_NO_RESULT, tool_call_id=call_id)
-    name = None if found.name is None else _function_name(found.name)
-    return replace(found, tool_call_id=call_id, name=name)
-
-
-def _told(result: Message) -> Message:
-    """Tell a result whose call is not in the history (cut off, or answered before) as a user's words."""
-    tool = f" {result.name!r}" if result.name else ""
-    heading = f"[Result of a call of the tool{tool} that is not part of this conversation]\n"
-    if isinstance(result.content, str):
-        return Message.user(heading + result.content)
-    return Message.user((TextPart(heading), *result.content))
-
-
-# --- order of roles ---------------------------------------------------------------------------------
-
-
-def _says_nothing(turn: Message) -> bool:
+def _is_empty_assistant(turn: Message) -> bool:
     return turn.role == "assistant" and not turn.tool_calls and _is_empty(turn.content)
 
 
@@ -184,22 +115,24 @@ def _is_empty(content: Content) -> bool:
     return all(isinstance(part, TextPart) and not part.text for part in content)
 
 
-def _with_systems_placed(turns: Sequence[Message]) -> Iterator[Message]:
-    """Keep a system turn where Mistral takes one; behind an answer, or last, a user says it."""
-    before: Message | None = None
+def _with_placed_systems(turns: Sequence[Message]) -> Iterator[Message]:
+    """Keep system messages where Mistral accepts them; elsewhere replace them by user messages."""
+    previous: Message | None = None
     for at, turn in enumerate(turns):
         if turn.role != "system":
             placed: Iterable[Message] = (turn,)
-        elif before is not None and (before.role in ("assistant", "tool") or at == len(turns) - 1):
+        elif previous is not None and (
+            previous.role in ("assistant", "tool") or at == len(turns) - 1
+        ):
             placed = (Message.user(turn.content),)
         else:
             placed = _system_turns(turn)
-        for before in placed:
-            yield before
+        for previous in placed:
+            yield previous
 
 
 def _system_turns(turn: Message) -> Iterator[Message]:
-    """Split off what a system turn may not hold (images and the like) into a user turn."""
+    """Move parts that a system message may not contain (images and the like) to a user message after it."""
     if isinstance(turn.content, str):
         yield turn
         return
@@ -216,21 +149,21 @@ def _split(content: tuple[Part, ...]) -> tuple[tuple[Part, ...], tuple[Part, ...
     return allowed, other
 
 
-def _bridged(turns: Iterable[Message]) -> Iterator[Message]:
-    """After a tool's result Mistral takes only an assistant or another result."""
-    before = None
+def _with_bridges(turns: Iterable[Message]) -> Iterator[Message]:
+    """Insert an assistant message between a tool result and a user message, which Mistral does not accept there."""
+    previous = None
     for turn in turns:
-        if before == "tool" and turn.role == "user":
+        if previous == "tool" and turn.role == "user":
             yield _BRIDGE
         yield turn
-        before = turn.role
+        previous = turn.role
 
 
-def _opened(turns: list[Message]) -> list[Message]:
-    """Put a user in front where Mistral would not let an assistant begin.
+def _with_user_first(turns: list[Message]) -> list[Message]:
+    """Insert a user message at the start if Mistral does not accept an assistant message there.
 
-    Its validator overlooks the tool calls of the very first message, and then finds their results
-    unexpected; and an assistant alone is no conversation.
+    Its validator ignores the tool calls of the first message, and then reports their results as unexpected; a single
+    message has to be the user's or the system's.
     """
     first = turns[0]
     if first.role == "assistant" and (first.tool_calls or len(turns) == 1):
@@ -238,9 +171,20 @@ def _opened(turns: list[Message]) -> list[Message]:
     return turns
 
 
-def _finished(turns: list[Message]) -> list[Message]:
-    """Ask the model to go on from a last assistant turn, and from no other."""
+def _with_end(turns: list[Message], *, new_answer: bool) -> list[Message]:
+    """Mark a last assistant message, and no other, as prefix, or add a user message for the model to answer."""
     *earlier, last = turns
-    settled = (replace(turn, prefix=False) if turn.prefix else turn for turn in earlier)
-    prefix = last.role == "assistant"
-    return list(chain(settled, [last if last.prefix == prefix else replace(last, prefix=prefix)]))
+    earlier = [replace(turn, prefix=False) if turn.prefix else turn for turn in earlier]
+    if last.role != "assistant":
+        return [*earlier, replace(last, prefix=False) if last.prefix else last]
+    if _is_continued(turns, new_answer=new_answer):
+        return [*earlier, last if last.prefix else replace(last, prefix=True)]
+    return [*earlier, last, _CLOSING]
+
+
+def _is_continued(turns: Sequence[Message], *, new_answer: bool) -> bool:
+    """Whether the last message, an assistant's, is the beginning of the answer."""
+    if (decided := turns[-1].prefix) is not None:
+        return decided
+    # Only multi-agent frameworks set the name of an assistant message, to the agent that wrote it.
+    return not new_answer and not any(turn.role == "assistant" and turn.name for turn in turns)

@@ -1,36 +1,34 @@
-"""Requests in Mistral's own JSON: the canonical body that routing reads and every dialect starts from."""
+"""Encodes requests as Mistral's JSON: the canonical body, which routing reads and from which every dialect starts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
+from portkey_mistral._json import drop_none
+from portkey_mistral._wire.content import encode_content, encode_media
 from portkey_mistral._wire.history import repair
-from portkey_mistral._wire.parts import encode_content
+from portkey_mistral._wire.message_names import with_name_in_text
+from portkey_mistral._wire.mistral_schemas import encode_schema
+from portkey_mistral._wire.parameters import drop_empty, resolve_aliases
 from portkey_mistral.exceptions import InvalidRequestError
-from portkey_mistral.messages import Message, ToolCall
+from portkey_mistral.messages import DocumentPart, FilePart, ImagePart, Message, ToolCall
 from portkey_mistral.requests import (
     ChatRequest,
+    ClassificationRequest,
     EmbeddingRequest,
     FIMRequest,
     ModerationRequest,
+    OCRRequest,
     Request,
     ResponseFormat,
     Tool,
     ToolChoice,
 )
 
-__all__ = ["ALIASES", "canonical", "encode_message", "renamed", "settled"]
+__all__ = ["encode_message", "encode_request"]
 
-# Other vendors' names for the same thing. Mistral's bodies are closed, so these would be refused.
-ALIASES: Mapping[str, str] = {
-    "seed": "random_seed",
-    "max_completion_tokens": "max_tokens",
-    "safe_mode": "safe_prompt",
-    "dimensions": "output_dimension",
-}
-
-# Fields that travel under their own name and as they are.
+# Fields that are sent unchanged, under their own name.
 _SAMPLING = ("temperature", "top_p", "max_tokens", "min_tokens", "random_seed")
 _COMMON = ("prompt_cache_key",)
 _CHAT = (
@@ -51,21 +49,28 @@ _CHAT = (
 )
 _FIM = ("suffix", *_SAMPLING, *_COMMON)
 _EMBEDDING = ("output_dimension", "output_dtype", "encoding_format")
+_OCR = (
+    "include_image_base64",
+    "image_limit",
+    "image_min_size",
+    "document_annotation_prompt",
+    "table_format",
+    "extract_header",
+    "extract_footer",
+    "include_blocks",
+    "confidence_scores_granularity",
+)
 
-# Without tools these ask for nothing, and some servers refuse them.
-_ONLY_WITH_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
-_ASKS_FOR_NO_CALL = (None, "auto", "none")
 
+def encode_request(request: Request, *, stream: bool) -> dict[str, Any]:
+    """Return the body of a request in Mistral's form, before any target's `override_params`.
 
-def canonical(request: Request, *, stream: bool) -> dict[str, Any]:
-    """Return the body of a request as Mistral spells it, before any target's `override_params`.
-
-    The history is repaired. What is None, and an empty list of tools, is not there.
+    The history is repaired. Fields that are None, and an empty list of tools, are left out.
 
     Raises:
-        InvalidRequestError: the request cannot succeed anywhere.
+        InvalidRequestError: the request cannot succeed on any server.
     """
-    body = settled(_fields(request))
+    body = drop_empty(_fields(request))
     if stream:
         body["stream"] = True
     return body
@@ -79,7 +84,7 @@ def _fields(request: Request) -> dict[str, Any]:
             return {
                 "model": request.model,
                 "prompt": request.prompt,
-                **_named(request, _FIM),
+                **_attributes(request, _FIM),
                 "stop": _stop(request.stop),
                 "metadata": request.metadata,
                 **_extra(request.extra),
@@ -88,20 +93,29 @@ def _fields(request: Request) -> dict[str, Any]:
             return {
                 "model": request.model,
                 "input": list(request.inputs),
-                **_named(request, _EMBEDDING),
+                **_attributes(request, _EMBEDDING),
                 "metadata": request.metadata,
                 **_extra(request.extra),
             }
         case ModerationRequest():
-            return {"model": request.model, "input": _moderated(request)}
+            return {"model": request.model, "input": _moderation_input(request)}
+        case ClassificationRequest():
+            texts = _moderation_input(request)
+            is_chat = request.messages is not None
+            return {"model": request.model, "input": {"messages": texts} if is_chat else texts}
+        case OCRRequest():
+            return _ocr(request)
     assert_never(request)
 
 
 def _chat(request: ChatRequest) -> dict[str, Any]:
+    messages = repair(request.messages, new_answer=_asks_for_new_answer(request))
+    if request.name_messages:
+        messages = list(map(with_name_in_text, messages))
     return {
         "model": request.model,
-        "messages": [encode_message(message) for message in repair(request.messages)],
-        **_named(request, _CHAT),
+        "messages": [encode_message(message) for message in messages],
+        **_attributes(request, _CHAT),
         "stop": _stop(request.stop),
         "tools": [_tool(tool) for tool in request.tools],
         "tool_choice": _tool_choice(request.tool_choice),
@@ -113,7 +127,35 @@ def _chat(request: ChatRequest) -> dict[str, Any]:
     }
 
 
-def _named(request: Request, names: tuple[str, ...]) -> dict[str, Any]:
+def _ocr(request: OCRRequest) -> dict[str, Any]:
+    pages = request.pages
+    return {
+        "model": request.model,
+        "document": _ocr_document(request.document),
+        "pages": pages if pages is None or isinstance(pages, str) else list(pages),
+        **_attributes(request, _OCR),
+        "bbox_annotation_format": _response_format(request.bbox_annotation_format),
+        "document_annotation_format": _response_format(request.document_annotation_format),
+        **_extra(request.extra),
+    }
+
+
+def _ocr_document(document: DocumentPart | ImagePart | FilePart) -> dict[str, Any]:
+    # The form of Mistral's examples: an image is a string, since its detail is for chat models.
+    if isinstance(document, ImagePart):
+        return {"type": "image_url", "image_url": document.url}
+    return encode_media(document)
+
+
+def _asks_for_new_answer(request: ChatRequest) -> bool:
+    """Whether the answer has a form that cannot continue a text: JSON, or a tool call."""
+    wanted, choice = request.response_format, request.tool_choice
+    return (wanted is not None and wanted.type != "text") or (
+        choice is not None and (choice.function is not None or choice.mode in ("any", "required"))
+    )
+
+
+def _attributes(request: Request, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(request, name)) is not None}
 
 
@@ -124,38 +166,17 @@ def _extra(extra: Mapping[str, Any]) -> dict[str, Any]:
         )
     if not extra:
         return {}
-    # Mistral refuses stream_options, and reports the usage of a stream without being asked.
-    return {name: value for name, value in renamed(extra).items() if name != "stream_options"}
-
-
-def renamed(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields under Mistral's names."""
-    return {ALIASES.get(name, name): value for name, value in fields.items()}
-
-
-def settled(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what says nothing: None, an empty list of tools, and what only goes with tools.
-
-    Raises:
-        InvalidRequestError: a tool call is demanded, but there is no tool.
-    """
-    kept = {name: value for name, value in body.items() if value is not None}
-    if kept.get("tools"):
-        return kept
-    if kept.get("tool_choice") not in _ASKS_FOR_NO_CALL:
-        raise InvalidRequestError(
-            f"tool_choice demands a tool call ({kept['tool_choice']!r}), but no tools are given."
-        )
-    for name in _ONLY_WITH_TOOLS:
-        kept.pop(name, None)
-    return kept
+    # Mistral rejects stream_options, and always reports the usage of a stream.
+    return {
+        name: value for name, value in resolve_aliases(extra).items() if name != "stream_options"
+    }
 
 
 # --- messages ---------------------------------------------------------------------------------------
 
 
 def encode_message(message: Message) -> dict[str, Any]:
-    """Write one message with the members that its role has, and no others: bodies are closed."""
+    """Encode a message with only the members of its role: Mistral's messages are closed objects."""
     body: dict[str, Any] = {"role": message.role, "content": encode_content(message.content)}
     match message.role:
         case "assistant":
@@ -180,8 +201,8 @@ def _tool_call(call: ToolCall) -> dict[str, Any]:
     }
 
 
-def _moderated(request: ModerationRequest) -> list[Any]:
-    # Not repaired: what is judged is what was said, and a last answer is no prefix here.
+def _moderation_input(request: ModerationRequest | ClassificationRequest) -> list[Any]:
+    # Not repaired: the conversation is moderated as it is, and a last assistant message is not a prefix.
     match request.inputs, request.messages:
         case None, list() | tuple() as messages:
             return [encode_message(message) for message in messages]
@@ -189,11 +210,11 @@ def _moderated(request: ModerationRequest) -> list[Any]:
             return list(inputs)
         case _:
             raise InvalidRequestError(
-                "Moderation takes either `inputs` or `messages`, one of them."
+                "Moderation and classification take either `inputs` or `messages`, and exactly one of them."
             )
 
 
-# --- fields with a shape of their own ---------------------------------------------------------------
+# --- fields with their own encoding ---------------------------------------------------------------
 
 
 def _stop(stop: str | Sequence[str] | None) -> str | list[str] | None:
@@ -208,7 +229,7 @@ def _tool(tool: Tool | Mapping[str, Any]) -> dict[str, Any]:
     function: dict[str, Any] = {"name": tool.name}
     if tool.description:
         function["description"] = tool.description
-    function["parameters"] = tool.parameters
+    function["parameters"] = encode_schema(tool.parameters, strict=bool(tool.strict))
     if tool.strict is not None:
         function["strict"] = tool.strict
     return {"type": "function", "function": function}
@@ -222,21 +243,20 @@ def _tool_choice(choice: ToolChoice | None) -> str | dict[str, Any] | None:
     return choice.mode
 
 
-def _response_format(wanted: ResponseFormat | None) -> dict[str, Any] | None:
-    if wanted is None:
+def _response_format(response_format: ResponseFormat | None) -> dict[str, Any] | None:
+    if response_format is None:
         return None
-    if wanted.type != "json_schema":
-        return {"type": wanted.type}
-    if wanted.schema is None:
+    if response_format.type != "json_schema":
+        return {"type": response_format.type}
+    if response_format.schema is None:
         raise InvalidRequestError("response_format of type 'json_schema' needs a schema.")
     schema = {
-        "name": wanted.name or wanted.schema.get("title") or "answer",
-        "schema": wanted.schema,
-        "strict": wanted.strict,
-        "description": wanted.description,
+        "name": response_format.name or response_format.schema.get("title") or "answer",
+        "schema": encode_schema(response_format.schema, strict=bool(response_format.strict)),
+        "strict": response_format.strict,
+        "description": response_format.description,
     }
-    given = {name: value for name, value in schema.items() if value is not None}
-    return {"type": "json_schema", "json_schema": given}
+    return {"type": "json_schema", "json_schema": drop_none(**schema)}
 
 
 def _prediction(prediction: str | Mapping[str, Any] | None) -> Mapping[str, Any] | None:

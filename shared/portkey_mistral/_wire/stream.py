@@ -1,253 +1,237 @@
-"""Decodes a streamed answer. Bytes in, deltas out; every way in which a stream can break is noticed."""
+"""Decodes a streamed chat response: takes bytes, returns deltas. Detects every way in which a stream can break."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
-from portkey_mistral._wire.decode import decode_chat
-from portkey_mistral._wire.failures import in_band_error
-from portkey_mistral._wire.faults import (
+from portkey_mistral._json import loads
+from portkey_mistral._redaction import scrub_json
+from portkey_mistral._wire.content import decode_content, refusal, refusal_in
+from portkey_mistral._wire.errors import in_band_error
+from portkey_mistral._wire.finish_reasons import failure_message
+from portkey_mistral._wire.guardrails import guardrail_verdicts
+from portkey_mistral._wire.json_members import choice_index, finish_reason, logprobs, string
+from portkey_mistral._wire.malformed import (
     InBandError,
-    MalformedAnswer,
     MalformedEvent,
+    MalformedResponse,
     StreamCut,
     StreamFault,
 )
-from portkey_mistral._wire.forms import Form, Seen, form_of
-from portkey_mistral._wire.fragments import Fragments
-from portkey_mistral._wire.json import loads
-from portkey_mistral._wire.parts import decode_content, refusal, refusal_in
-from portkey_mistral._wire.sse import SSEDecoder, data_of
-from portkey_mistral._wire.usage import decode_usage
+from portkey_mistral._wire.responses import decode_usage
+from portkey_mistral._wire.sse import SSEDecoder
+from portkey_mistral._wire.tool_call_decoder import ToolCallDecoder
+from portkey_mistral.guardrails import GuardrailVerdict
 from portkey_mistral.messages import Content, Part, TextPart, ThinkingPart, text_of
 from portkey_mistral.responses import ChatResponse, Choice, Delta, ToolCallDelta, Usage
+from portkey_mistral.settings.limits import MAX_RESPONSE_BYTES
 
-__all__ = [
-    "InBandError",
-    "MalformedEvent",
-    "StreamCut",
-    "StreamDecoder",
-    "StreamFault",
-    "deltas_of_answer",
-]
+__all__ = ["StreamDecoder", "deltas_of_response"]
 
 _DONE = b"[DONE]"
-# Events with text that are looked at before a stream is held to have no form.
-_PATIENCE = 16
 
 
 class StreamDecoder:
-    """Reads the body of one streamed answer as it arrives.
+    """Decodes the body of one streamed response as it arrives.
 
-    A fault never takes the deltas of the same bytes with it: they are returned first, and the fault is
-    raised by the next `feed` or by `finish`. A driver that does not want to wait for more bytes looks at
-    `fault` after each `feed`.
+    A fault does not discard the deltas of the same bytes: `feed` returns them, keeps the fault in `fault`, and
+    the next `feed` or `finish` raises it.
     """
 
     __slots__ = (
-        "_before",
-        "_finished",
-        "_form",
-        "_fragments",
-        "_patience",
-        "_refusals",
-        "_reported",
+        "_choices",
+        "_reported_usage",
         "_secrets",
         "_sse",
-        "_started",
-        "_usage",
-        "committed",
+        "done",
         "fault",
+        "guardrails",
+        "usage",
     )
 
-    def __init__(self, secrets: Collection[str] = ()) -> None:
-        self._sse = SSEDecoder()
+    def __init__(
+        self, secrets: Collection[str] = (), *, max_event_bytes: int = MAX_RESPONSE_BYTES
+    ) -> None:
+        self._sse = SSEDecoder(max_event_bytes)
         self._secrets = secrets
-        self._form: Form | None = None
-        self._before: Seen | None = None
-        self._patience = _PATIENCE
-        self._started: set[int] = set()
-        self._finished: set[int] = set()
-        self._fragments: dict[int, Fragments] = {}
-        self._refusals: dict[int, str] = {}
-        self._usage: Usage | None = None
-        self._reported = False
-        self.committed = False
-        """A content event was seen: text, thinking, a tool call or a finish. Nothing may be replayed now."""
+        self._choices: dict[int, _ChoiceDecoder] = {}
+        self.usage: Usage | None = None
+        """The last usage that an event reported."""
+        self._reported_usage = False
+        self.done = False
+        """`[DONE]` was received: the response is over. Only verdicts of guardrails may follow; see `feed_trailer`."""
         self.fault: StreamFault | None = None
-        """What went wrong, once something has."""
+        """The first fault, once there is one."""
+        self.guardrails: tuple[GuardrailVerdict, ...] = ()
+        """The verdicts of a gateway's guardrails, which have events of their own."""
 
     @property
-    def whole(self) -> bool:
-        """Whether every choice that was begun has come to its finish."""
-        return bool(self._started) and self._started <= self._finished
+    def is_complete(self) -> bool:
+        """Whether every choice received has its finish reason."""
+        choices = self._choices.values()
+        return bool(choices) and all(choice.is_finished for choice in choices)
 
     def feed(self, data: bytes) -> list[Delta]:
         """Return the deltas of the events that these bytes complete.
 
         Raises:
             InBandError: the server reported an error.
-            MalformedEvent: an event is no chunk of an answer.
+            MalformedEvent: an event is not a chunk of a chat completion.
         """
         if self.fault is not None:
             raise self.fault
-        events = iter(self._sse.feed(data))
         deltas: list[Delta] = []
         try:
-            while True:
-                event = self._form.read(events, deltas) if self._form else next(events, None)
-                if event is None:
-                    return deltas
-                self._read_with_care(event, deltas)
+            for payload in self._sse.feed(data):
+                if self.done or payload == _DONE:
+                    self._decode_trailer(payload)
+                elif payload:
+                    self._decode(payload, deltas)
         except StreamFault as fault:
             self.fault = fault
-            if not deltas:
-                raise
-            return deltas
+        except Exception as fault:  # noqa: BLE001  whatever a server sends, a caller gets one of our errors
+            self.fault = MalformedEvent(f"An event of the stream cannot be decoded: {fault}")
+            self.fault.__cause__ = fault
+        if self.fault is not None and not deltas:
+            raise self.fault
+        return deltas
+
+    def feed_trailer(self, data: bytes) -> None:
+        """Take bytes after `[DONE]`. Hosted Portkey sends the verdicts on the whole answer there; all else is ignored."""
+        with suppress(StreamFault):
+            for payload in self._sse.feed(data):
+                self._decode_trailer(payload)
+
+    def _decode_trailer(self, payload: bytes) -> None:
+        self.done = True
+        with suppress(ValueError):  # `[DONE]` itself is no JSON
+            self.guardrails += guardrail_verdicts(loads(payload), self._secrets)
 
     def finish(self) -> None:
-        """Say that the body has ended.
+        """Check that the response is complete, after the body has ended.
 
         Raises:
-            StreamFault: what `feed` would have raised next, or StreamCut where the answer is not whole.
+            StreamFault: the error that `feed` would have raised next, or StreamCut for an incomplete response.
         """
         if self.fault is not None:
             raise self.fault
-        if not self._started:
-            self._explain_nothing()
-        if self._started - self._finished:
-            raise StreamCut("The stream ended before the answer did: no finish_reason came.")
+        if not self._choices:
+            raise self._error_of_empty_stream()
+        if not self.is_complete:
+            raise StreamCut(
+                "The stream ended before the response was complete: there was no finish_reason."
+            )
 
-    def _explain_nothing(self) -> None:
-        rest = self._sse.rest.strip()
+    def _error_of_empty_stream(self) -> StreamFault:
+        rest = self._sse.pending.strip()
         if not rest.startswith(b"{"):
-            raise StreamCut("The stream ended without a single event of an answer.")
-        error = in_band_error(_json(rest), secrets=self._secrets)
-        raise error or StreamCut("The server answered a streamed request with a plain JSON body.")
-
-    def _read_with_care(self, event: bytes, deltas: list[Delta]) -> None:
-        if (payload := data_of(event)) and payload != _DONE:
-            count = len(deltas)
-            self._decode(payload, deltas)
-            if len(deltas) == count + 1 and deltas[-1].text and self._patience:
-                self._learn((event, deltas[-1]))
-
-    def _learn(self, seen: Seen) -> None:
-        """Take the form of two events that come one after the other."""
-        self._patience -= 1
-        if self._before and (form := form_of(seen, self._before)):
-            self._form, self._patience = form, _PATIENCE
-        self._before = seen
+            return StreamCut("The stream ended without a single event of a response.")
+        error = in_band_error(_parse(rest), secrets=self._secrets)
+        return error or StreamCut("The server answered a streaming request with a plain JSON body.")
 
     def _decode(self, payload: bytes, deltas: list[Delta]) -> None:
-        event = _json(payload)
+        event = _parse(payload)
         if not isinstance(event, dict):
             raise MalformedEvent(
                 f"An event of the stream is {type(event).__name__}, not an object."
             )
+        reported = decode_usage(event.get("usage"), service_tier=event.get("service_tier"))
+        self.usage = reported or self.usage
         if (error := in_band_error(event, secrets=self._secrets)) is not None:
             raise error
-        usage = None
-        if event.get("usage") is not None:
-            usage = decode_usage(event["usage"], service_tier=event.get("service_tier"))
-            self._usage = usage or self._usage
+        if "hook_results" in event:
+            self.guardrails += guardrail_verdicts(event, self._secrets)
         choices = event.get("choices") or []
         if not isinstance(choices, list):
             raise MalformedEvent("The choices of a streamed event are not a list.")
         for choice in choices:
-            self._choice(choice, event, deltas)
-        if self._usage is not None and not self._reported:
-            self._report_usage(event, deltas, alone=usage is not None and not choices)
+            self._decode_choice(choice, event, deltas)
+        self._report_usage(event, deltas, alone=not choices and reported is not None)
 
-    def _choice(self, choice: Any, event: Mapping[str, Any], deltas: list[Delta]) -> None:
-        if not isinstance(choice, dict):
+    def _decode_choice(self, raw: Any, event: Mapping[str, Any], deltas: list[Delta]) -> None:
+        if not isinstance(raw, dict):
             raise MalformedEvent("A choice of a streamed event is not an object.")
-        raw = choice.get("delta") or choice.get("message")
-        raw = raw if isinstance(raw, dict) else {}
-        index = choice.get("index")
-        delta = self._delta(index if isinstance(index, int) else 0, raw, choice, event)
-        finish = choice.get("finish_reason")
-        if finish == "error":
+        index = choice_index(raw, 0)
+        decoder = self._choices.get(index)
+        if decoder is None:
+            decoder = self._choices[index] = _ChoiceDecoder(index)
+        delta = decoder.decode(raw, event)
+        reason = finish_reason(raw)
+        failure = failure_message(reason, has_content=decoder.has_content)
+        if failure is not None:
             if delta.text or delta.parts or delta.tool_calls:
                 deltas.append(delta)
-            raise InBandError("The model stopped with finish_reason 'error'.", body=event)
-        if finish is not None:
-            self._finish(delta, finish)
-        deltas.append(delta)
+            raise InBandError(failure, body=scrub_json(event, self._secrets), is_completion=True)
+        deltas.append(delta if reason is None else decoder.finish(delta, reason))
 
-    def _delta(
-        self,
-        index: int,
-        raw: Mapping[str, Any],
-        choice: Mapping[str, Any],
-        event: Mapping[str, Any],
-    ) -> Delta:
-        self._started.add(index)
+    def _report_usage(self, event: Mapping[str, Any], deltas: list[Delta], *, alone: bool) -> None:
+        """Return the usage once: with a finish reason, or on a delta of its own.
+
+        Mistral sends it with the finish reason, some of its models alone after it, and vLLM with every event.
+        """
+        if self.usage is None or self._reported_usage:
+            return
+        last = deltas[-1] if deltas else None
+        if last is not None and last.raw is event and last.finish_reason is not None:
+            deltas[-1] = replace(last, usage=self.usage)
+        elif alone:
+            id_, model = string(event, "id"), string(event, "model")
+            deltas.append(Delta(choice=-1, usage=self.usage, id=id_, model=model, raw=event))
+        else:
+            return
+        self._reported_usage = True
+
+
+class _ChoiceDecoder:
+    """The state of one choice between events."""
+
+    __slots__ = ("_index", "_refusal", "_tool_calls", "has_content", "is_finished")
+
+    def __init__(self, index: int) -> None:
+        self._index = index
+        self._refusal: list[str] = []
+        self._tool_calls: ToolCallDecoder | None = None
+        self.has_content = False
+        self.is_finished = False
+
+    def decode(self, choice: Mapping[str, Any], event: Mapping[str, Any]) -> Delta:
+        raw = choice.get("delta") or choice.get("message")
+        raw = raw if isinstance(raw, dict) else {}
         text, parts = _content(raw)
         calls: tuple[ToolCallDelta, ...] = ()
         if raw.get("tool_calls"):
-            calls = self._fragments.setdefault(index, Fragments()).add(raw["tool_calls"])
+            self._tool_calls = self._tool_calls or ToolCallDecoder()
+            calls = self._tool_calls.feed(raw["tool_calls"])
         if (refused := refusal_in(raw)) is not None:
-            # Given whole, with the finish: what was refused is no text to be shown as it comes.
-            self._refusals[index] = self._refusals.get(index, "") + refused
-        if text or parts or calls or refused:
-            self.committed = True
-        logprobs, id_, model = choice.get("logprobs"), event.get("id"), event.get("model")
-        return Delta(index, text, parts, calls, None, None, logprobs, id_, model, event)
+            self._refusal.append(refused)
+        if text or parts or calls or self._refusal:
+            self.has_content = True
+        id_, model = string(event, "id"), string(event, "model")
+        return Delta(
+            self._index, text, parts, calls, None, None, logprobs(choice), id_, model, event
+        )
 
-    def _finish(self, delta: Delta, reason: str) -> None:
-        self._finished.add(delta.choice)
-        self.committed = True
-        delta.finish_reason = reason
-        if delta.choice in self._refusals:
-            said = delta.parts or _parts(delta.text)
-            delta.parts = (*said, refusal(self._refusals[delta.choice]))
-        if delta.choice in self._fragments:
-            seed = f"{delta.id}:{delta.choice}"
-            delta.tool_calls += self._fragments[delta.choice].finish(seed)
-
-    def _report_usage(self, event: Mapping[str, Any], deltas: list[Delta], *, alone: bool) -> None:
-        """Give the usage once: with a finish, or on a delta of its own."""
-        if deltas and deltas[-1].raw is event and deltas[-1].finish_reason is not None:
-            deltas[-1].usage = self._usage
-        elif alone:
-            deltas.append(
-                Delta(
-                    choice=-1,
-                    usage=self._usage,
-                    id=event.get("id"),
-                    model=event.get("model"),
-                    raw=event,
-                )
-            )
-        else:
-            return
-        self._reported = True
+    def finish(self, delta: Delta, reason: str) -> Delta:
+        """Return the last delta, with the whole refusal, and with ids for calls that never got one."""
+        self.is_finished = True
+        parts, calls = delta.parts, delta.tool_calls
+        if self._refusal:
+            parts = (*(parts or _parts(delta.text)), refusal("".join(self._refusal)))
+        if self._tool_calls is not None:
+            calls += self._tool_calls.finish(f"{delta.id}:{self._index}")
+        return replace(delta, finish_reason=reason, parts=parts, tool_calls=calls)
 
 
-def deltas_of_answer(body: bytes, *, secrets: Collection[str] = ()) -> list[Delta]:
-    """Cut the whole answer of a server that was asked for a stream and sent plain JSON.
-
-    Raises:
-        InBandError: the body is an error.
-        MalformedAnswer: it is no answer either.
-    """
-    try:
-        raw = loads(body)
-    except ValueError:
-        raise MalformedAnswer(
-            "a streamed request was answered with a body that is no JSON"
-        ) from None
-    if (error := in_band_error(raw, secrets=secrets)) is not None:
-        raise error
-    answer = decode_chat(raw)
-    deltas = [_whole(choice, answer) for choice in answer.choices]
-    deltas[-1].usage = answer.usage
-    return deltas
+def deltas_of_response(response: ChatResponse) -> list[Delta]:
+    """Return a whole response as deltas, for a server that answered a streaming request with plain JSON."""
+    *others, last = [_delta_of_choice(choice, response) for choice in response.choices]
+    return [*others, replace(last, usage=response.usage)]
 
 
-def _whole(choice: Choice, answer: ChatResponse) -> Delta:
+def _delta_of_choice(choice: Choice, response: ChatResponse) -> Delta:
     message = choice.message
     return Delta(
         choice=choice.index,
@@ -259,31 +243,32 @@ def _whole(choice: Choice, answer: ChatResponse) -> Delta:
         ),
         finish_reason=choice.finish_reason,
         logprobs=choice.logprobs,
-        id=answer.id,
-        model=answer.model,
-        raw=answer.raw,
+        id=response.id,
+        model=response.model,
+        raw=response.raw,
     )
 
 
-def _json(data: bytes) -> Any:
+def _parse(data: bytes) -> Any:
     try:
         return loads(data)
     except ValueError:
-        raise MalformedEvent("An event of the stream is no JSON.") from None
+        raise MalformedEvent("An event of the stream is not JSON.") from None
 
 
 def _content(raw: Mapping[str, Any]) -> tuple[str, tuple[Part, ...]]:
-    said = raw.get("content")
-    # Other OpenAI-compatible servers keep the thinking beside the content.
-    thought = raw.get("reasoning_content") or raw.get("reasoning")
-    if type(said) is str and not thought:
-        return said, ()
+    """Return the text of a delta, and its parts if there is more than text."""
+    value = raw.get("content")
+    # vLLM, DeepSeek and others send the reasoning next to the content.
+    reasoning = raw.get("reasoning_content") or raw.get("reasoning")
+    if isinstance(value, str) and not reasoning:
+        return value, ()
     try:
-        content = decode_content(said)
-    except MalformedAnswer as fault:
+        content = decode_content(value)
+    except MalformedResponse as fault:
         raise MalformedEvent(str(fault)) from None
-    if isinstance(thought, str) and thought:
-        return text_of(content), (ThinkingPart(thought), *_parts(content))
+    if isinstance(reasoning, str) and reasoning:
+        return text_of(content), (ThinkingPart(reasoning), *_parts(content))
     return text_of(content), () if isinstance(content, str) else content
 
 

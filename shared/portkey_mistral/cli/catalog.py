@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Sequence
 from difflib import get_close_matches
-from typing import get_args
+from typing import Any, get_args
 
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
 from portkey_mistral import models
+from portkey_mistral._suggestions import did_you_mean
 from portkey_mistral.exceptions import ConfigurationError
 from portkey_mistral.models import ModelInfo, Status
 
-__all__ = ["card", "choose", "footnote", "table"]
+__all__ = ["card", "choose", "find", "footnote", "table", "to_json"]
 
 COLOURS: dict[Status, str] = {
     "ga": "green",
@@ -22,17 +24,17 @@ COLOURS: dict[Status, str] = {
     "deprecated": "yellow",
     "retired": "red",
 }
-# What nearly every chat model can do says little in a table; the card has it all.
+# Capabilities of nearly every chat model are left out of the table; the card lists all.
 _USUAL = frozenset({"batch", "documents", "prefix", "prediction", "agents", "builtin_tools"})
-_ORDER = {capability: place for place, capability in enumerate(get_args(models.Capability))}
+_ORDER = {capability: position for position, capability in enumerate(get_args(models.Capability))}
 
 
 def choose(
     *, can: Collection[str], status: Collection[str], everything: bool
 ) -> Sequence[ModelInfo]:
-    """Return the models to show: those that can all of `can`, and are any of `status`.
+    """Return the models with all capabilities of `can` and any status of `status`.
 
-    Without `status` retired models are left out, unless `everything` is asked for.
+    Without `status`, retired models are included only with `everything`.
     """
     _known(can, get_args(models.Capability))
     _known(status, get_args(Status))
@@ -45,7 +47,7 @@ def choose(
 
 
 def table(rows: Sequence[ModelInfo]) -> Table:
-    """Lay models out, one a line, with prices in USD for a million tokens."""
+    """Return a table of models, one per row, with prices in USD per million tokens."""
     view = Table(box=None, pad_edge=False, header_style="bold")
     view.add_column("Model", overflow="fold")
     view.add_column("Status")
@@ -68,23 +70,39 @@ def table(rows: Sequence[ModelInfo]) -> Table:
 
 
 def footnote(rows: Sequence[ModelInfo]) -> str:
-    """Say how much of the catalog is shown, and how to see more."""
+    """Return how many models of the catalog are shown, and how to see more."""
     known = models.all_models()
     return (
-        f"\n{len(rows)} of {len(known)} models, as of {models.as_of()}. Prices in USD for a million "
-        "tokens.\nOne in full: portkey-mistral models NAME. Retired ones too: --all."
+        f"\n{len(rows)} of {len(known)} models, as of {models.as_of()}. Prices in USD per million "
+        "tokens.\nDetails of one model: portkey-mistral models NAME. Include retired models: --all."
     )
 
 
-def card(name: str) -> Panel:
-    """Return all that is known of one model.
+def find(name: str) -> ModelInfo:
+    """Return a model.
 
     Raises:
-        ConfigurationError: the name is not in the table; the nearest names are given.
+        ConfigurationError: the name is not in the model catalog; the message has the nearest names.
     """
     model = models.find(name)
     if model is None:
         raise ConfigurationError(_unknown(name))
+    return model
+
+
+def to_json(model: ModelInfo) -> dict[str, Any]:
+    """Return all facts about a model as JSON values, with its status today."""
+    facts = {**dataclasses.asdict(model), "status": model.status}
+    return facts | {"capabilities": in_order(model.capabilities)}
+
+
+def card(name: str) -> Panel:
+    """Return a panel with all facts about one model.
+
+    Raises:
+        ConfigurationError: the name is not in the model catalog.
+    """
+    model = find(name)
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim")
     facts.add_column(overflow="fold")
@@ -95,21 +113,21 @@ def card(name: str) -> Panel:
 
 
 def short(tokens: int | None) -> str:
-    """Write a number of tokens as the field does: 8k, 128k, 1M."""
+    """Format a number of tokens: 8k, 128k, 1M."""
     if tokens is None:
         return "-"
     return f"{tokens >> 20}M" if tokens >= 1 << 20 else f"{tokens >> 10}k"
 
 
 def money(usd: float | None) -> str:
-    """Write a price with cents, and with more places where it is less than that."""
+    """Format a price with two decimals, or more if it is not a whole number of cents."""
     if usd is None:
         return "-"
     return f"{usd:.2f}" if round(usd, 2) == usd else f"{usd:g}"
 
 
 def in_order(capabilities: Collection[str]) -> list[str]:
-    """Sort capabilities by importance: chat first."""
+    """Sort capabilities by importance, chat first."""
     return sorted(capabilities, key=lambda capability: _ORDER[capability])
 
 
@@ -120,11 +138,11 @@ def _facts(model: ModelInfo) -> list[tuple[str, str]]:
         ("names", ", ".join((model.id, *model.aliases, *model.other_aliases))),
         ("window", f"{model.context_window:,} tokens" if model.context_window else "-"),
         (
-            "longest answer",
+            "max output",
             f"{model.max_output_tokens:,} tokens" if model.max_output_tokens else "",
         ),
         ("price", _price(model)),
-        ("can", ", ".join(in_order(model.capabilities)) or "nothing is on record any more"),
+        ("can", ", ".join(in_order(model.capabilities)) or "unknown"),
         ("reasoning effort", ", ".join(model.reasoning_efforts)),
         ("vectors", _vectors(model)),
         ("released", str(model.released or "")),
@@ -161,16 +179,15 @@ def _vectors(model: ModelInfo) -> str:
 def _known(given: Collection[str], valid: Sequence[str]) -> None:
     for word in given:
         if word not in valid:
-            near = get_close_matches(word, valid, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(valid)}."
-            raise ConfigurationError(f"{word!r} is not known here; {hint}")
+            hint = did_you_mean(word, valid, otherwise=f"use one of {', '.join(valid)}.")
+            raise ConfigurationError(f"Unknown value {word!r}; {hint}")
 
 
 def _unknown(name: str) -> str:
     names = [known for model in models.all_models() for known in (model.id, *model.aliases)]
     near = get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = f" Near it: {', '.join(near)}." if near else ""
+    hint = f" Similar: {', '.join(near)}." if near else ""
     return (
-        f"No model {name!r} is on record as of {models.as_of()}.{hint} A newer one works all the same: "
-        "names that the table does not know are sent as they are."
+        f"The model catalog of {models.as_of()} has no {name!r}.{hint} Newer models work all the same: "
+        "unknown names are sent unchanged."
     )

@@ -1,14 +1,17 @@
-"""The Portkey config: read in both of its spellings, checked, and kept as typed values.
+"""The Portkey config as validated, typed values.
 
-`values` is what a config says, `config` the whole of it; reading goes `source` -> `schema` -> `tree`.
+`Config.parse` goes `load` (mapping, JSON, file, slug) -> `schema` (keys and values) -> `build` (tree of `values`).
+`support` knows what direct mode and gateways do not support; `drawing/` renders a config.
 """
 
 from portkey_mistral.config.config import Config
-from portkey_mistral.config.faults import (
+from portkey_mistral.config.mode_support import (
+    UnknownConfigKeyWarning,
     check_direct_config,
     check_gateway_config,
-    direct_faults,
-    gateway_faults,
+    direct_problems,
+    gateway_problems,
+    unknown_keys,
 )
 from portkey_mistral.config.values import (
     DEFAULT_RETRY_CODES,
@@ -19,13 +22,16 @@ from portkey_mistral.config.values import (
     Fallback,
     LoadBalance,
     Node,
+    RenamedHeader,
     Retry,
     Single,
     Skip,
+    Sticky,
     Strategy,
     Target,
+    leaves,
+    reachable,
 )
-from portkey_mistral.config.walk import leaves, reachable
 
 __all__ = [
     "DEFAULT_RETRY_CODES",
@@ -37,15 +43,19 @@ __all__ = [
     "Fallback",
     "LoadBalance",
     "Node",
+    "RenamedHeader",
     "Retry",
     "Single",
     "Skip",
+    "Sticky",
     "Strategy",
     "Target",
+    "UnknownConfigKeyWarning",
     "check_direct_config",
     "check_gateway_config",
-    "direct_faults",
-    "gateway_faults",
+    "direct_problems",
+    "gateway_problems",
     "leaves",
     "reachable",
+    "unknown_keys",
 ]

@@ -1,4 +1,4 @@
-"""`Config`: a Portkey config that was read and found right."""
+"""`Config`: a validated Portkey config."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema, to_json
 
-from portkey_mistral.config.schema import normalise
-from portkey_mistral.config.secrets import reveal, without_secrets
-from portkey_mistral.config.source import Slug, load
-from portkey_mistral.config.tree import build
-from portkey_mistral.config.values import Node, Target
-from portkey_mistral.config.walk import leaves
-from portkey_mistral.config.writing import write
+from portkey_mistral._redaction import drop_secrets, unwrap_secrets
+from portkey_mistral.config.build import build
+from portkey_mistral.config.dump import dump
+from portkey_mistral.config.gateway_keys import names_provider
+from portkey_mistral.config.load import Slug, load
+from portkey_mistral.config.schema import normalise, unknown_keys
+from portkey_mistral.config.values import Node, Target, chat_models, leaves
 from portkey_mistral.exceptions import ConfigurationError
 
 __all__ = ["Config"]
@@ -25,17 +25,22 @@ __all__ = ["Config"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Config:
-    """A Portkey config, or the slug of one that Portkey keeps: exactly one of `root` and `slug` is set.
+    """A Portkey config, or the slug of one that is stored at Portkey: exactly one of `root` and `slug` is set.
 
-    `root` is what the direct way runs. `document` is the whole config in one spelling, with what only a
-    gateway understands; left out, it is written from `root`. Two configs with the same meaning for a
-    server, keys included, have the same `fingerprint`, from which no key can be had back.
+    Attributes:
+        root: The tree that direct mode runs; None for a slug.
+        slug: "pc-..."; None for a config whose content is known.
+        document: The whole config as JSON with keys in snake_case, including what only a gateway understands.
+            Written from `root` where it is not given.
+        fingerprint: Equal for configs that mean the same to a server, keys included; no key can be recovered
+            from it.
 
-    >>> config = Config.parse(
-    ...     {"strategy": {"mode": "fallback"}, "targets": [{}, {"provider": "openai"}]}
-    ... )
-    >>> [target.path for target in config.targets()]
-    ['config.targets[0]', 'config.targets[1]']
+    Examples:
+        >>> config = Config.parse(
+        ...     {"strategy": {"mode": "fallback"}, "targets": [{}, {"provider": "openai"}]}
+        ... )
+        >>> [target.path for target in config.targets()]
+        ['config.targets[0]', 'config.targets[1]']
     """
 
     root: Node | None = None
@@ -45,60 +50,81 @@ class Config:
 
     def __post_init__(self) -> None:
         if (self.root is None) == (self.slug is None):
-            raise ConfigurationError("A Config has either a root or a slug; use Config.parse(...).")
+            raise ConfigurationError("A Config has either a root or a slug: use Config.parse(...).")
         if self.root is not None and not self.document:
-            object.__setattr__(self, "document", write(self.root))
-        object.__setattr__(self, "fingerprint", _fingerprint(self.slug or reveal(self.document)))
+            object.__setattr__(self, "document", dump(self.root))
+        object.__setattr__(
+            self, "fingerprint", _fingerprint(self.slug or unwrap_secrets(self.document))
+        )
 
     @classmethod
     def parse(cls, value: Config | Mapping[str, Any] | str | Path) -> Config:
-        """Read a config: a mapping, JSON text, the path of a JSON file, a slug `pc-...`, or a Config.
+        """Read and validate a config: a mapping, JSON text, the path of a JSON file, a slug "pc-...", or a Config.
 
-        Both of Portkey's spellings of each key are accepted.
+        Keys may be in snake_case or camelCase. An unknown key is kept unchanged: a gateway may support it, and direct
+        mode rejects it (`portkey_mistral.config.unknown_keys` lists them).
 
         Raises:
-            ConfigurationError: with the path of the fault and what would be right there.
+            ConfigurationError: the config is invalid; the message has the path, and what is valid there.
         """
         if isinstance(value, Config):
             return value
         raw = load(value)
         if isinstance(raw, Slug):
             return cls(slug=str(raw))
-        document = normalise(raw)
-        return cls(root=build(document), document=document)
+        try:
+            document = normalise(raw)
+            return cls(root=build(document), document=document)
+        except ConfigurationError as error:
+            # A misspelt key is often why another is missing.
+            unknown = [f"{path}: {advice}" for path, advice in unknown_keys(raw)]
+            raise ConfigurationError(" ".join([error.message, *unknown])) from None
 
     def to_dict(self, *, secrets: bool = False) -> dict[str, Any]:
-        """Return Portkey's JSON in snake_case. Keys are left out unless `secrets` asks for them.
+        """Return Portkey's JSON with keys in snake_case. Credentials are left out unless `secrets` is true.
 
         Raises:
-            ConfigurationError: there is only a slug; `.slug` names the config that Portkey keeps.
+            ConfigurationError: only the slug of the config is known.
         """
         if self.slug is not None:
             raise ConfigurationError(
-                f"The config {self.slug!r} is kept by Portkey; only its slug is here."
+                f"The config {self.slug!r} is stored at Portkey; only its slug is known here."
             )
-        plain: dict[str, Any] = (reveal if secrets else without_secrets)(self.document)
+        plain: dict[str, Any] = (unwrap_secrets if secrets else drop_secrets)(self.document)
         return plain
 
+    @property
+    def names_provider(self) -> bool:
+        """Whether the config names a provider; one that only has `retry` or `cache`, for example, does not."""
+        return self.slug is not None or "targets" in self.document or names_provider(self.document)
+
     def targets(self) -> tuple[Target, ...]:
-        """Return every target in the order of the config; none for a slug."""
+        """Return all targets in the order of the config; none for a slug."""
         return () if self.root is None else tuple(leaves(self.root))
 
+    def chat_models(self, model: str) -> tuple[str, ...]:
+        """Return the models that chat calls for `model` can reach, each once, in the order of the config.
+
+        The `override_params` of a target replace the model. For a slug, whose content is not known, that is `model`
+        alone.
+        """
+        return (model,) if self.root is None else chat_models(self.root, model)
+
     def explain(self) -> str:
-        """Draw the tree as text: strategies, shares, retries and timeouts. No key is in it."""
-        from portkey_mistral.config.drawing import text_tree
+        """Return the tree as text: strategies, shares, retries and timeouts, no keys."""
+        from portkey_mistral.config.drawing.text import text_tree
 
         return text_tree(self.root) if self.root is not None else f"slug {self.slug}"
 
     def to_mermaid(self) -> str:
-        """Draw the tree as a Mermaid flowchart. No key is in it."""
-        from portkey_mistral.config.drawing import mermaid, mermaid_slug
+        """Return the tree as a Mermaid flowchart, without keys."""
+        from portkey_mistral.config.drawing.text import mermaid, mermaid_slug
 
         return mermaid(self.root) if self.root is not None else mermaid_slug(self.slug)
 
     def to_svg(self) -> str:
-        """Draw the tree as an SVG picture. No key is in it."""
-        from portkey_mistral.config.svg import slug_svg, svg
+        """Return the tree as an SVG image, without keys."""
+        from portkey_mistral.config.drawing.svg import slug_svg, svg
 
         return svg(self.root) if self.root is not None else slug_svg(str(self.slug))
 
@@ -109,7 +135,7 @@ class Config:
         return f'<div style="overflow-x: auto">{self.to_svg()}</div>'
 
     def __repr__(self) -> str:
-        from portkey_mistral.config.drawing import one_line
+        from portkey_mistral.config.drawing.text import one_line
 
         return f"Config({self.slug or one_line(self.root)})"
 
@@ -128,7 +154,7 @@ class Config:
 
 
 def _dump(config: Config) -> dict[str, Any] | str:
-    """A form that `parse` takes again, without the keys."""
+    """The config without its keys, in a form that `parse` accepts."""
     return config.slug or config.to_dict()
 
 

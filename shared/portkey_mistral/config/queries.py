@@ -1,96 +1,70 @@
-"""What a condition's `query` may say; found at construction, where the gateway answers 400 to each call.
-
-Also how a regular expression of JavaScript, in which the gateway is written, is read in Python.
-"""
+"""Validates the `query` of a condition at construction; the gateway would answer 400 to every call."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from portkey_mistral.config.checks import fault, kind, nearest
+from portkey_mistral._suggestions import did_you_mean
+from portkey_mistral.config.validators import error_at, json_type, with_hint
+from portkey_mistral.config.values import COMBINERS, OPERATORS, SUBJECTS
 
-__all__ = ["COMBINERS", "OPERATORS", "SUBJECTS", "check_query", "regex"]
-
-OPERATORS = ("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$regex")
-COMBINERS = ("$and", "$or")
-SUBJECTS = ("metadata", "params", "url")
-
-# What `\s` is to JavaScript. All other classes of characters are ASCII there.
-_BLANKS = r"\s\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-# Escapes and classes are stepped over, but for blanks; what else is found means something else in Python.
-_DIALECT = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\(\?<(?=[A-Za-z_])|\$", re.DOTALL)
-_PYTHON = {"(?<": "(?P<", "$": r"\Z", r"\s": rf"[{_BLANKS}]", r"\S": rf"[^{_BLANKS}]"}
+__all__ = ["validate_query"]
 
 
-def check_query(query: Any, path: str) -> None:
-    """Raise `ConfigurationError` for a query that could never be judged."""
+def validate_query(query: Any, path: str) -> None:
+    """Raise `ConfigurationError` for a query that could never be evaluated."""
     if not isinstance(query, Mapping):
-        raise fault(
-            path, f"must be an object such as {{'metadata.tier': 'paid'}}, got {kind(query)}."
+        raise error_at(
+            path, f"must be an object such as {{'metadata.tier': 'paid'}}, got {json_type(query)}."
         )
     for key, expected in query.items():
-        here = f"{path}.{key}"
+        key_path = f"{path}.{key}"
         if key in COMBINERS:
-            _check_alternatives(expected, here)
+            _validate_alternatives(expected, key_path)
         elif not isinstance(key, str) or key.startswith("$"):
-            raise _unknown_operator(str(key), here, COMBINERS)
+            raise _unknown_operator(str(key), key_path, COMBINERS)
         else:
-            _check_subject(key, here)
-            _check_expected(expected, here)
+            _validate_subject(key, key_path)
+            _validate_expected(expected, key_path)
 
 
-def regex(pattern: str) -> re.Pattern[str]:
-    """Compile a JavaScript pattern.
-
-    Raises:
-        re.error: Python cannot read it.
-    """
-    return re.compile(_DIALECT.sub(_in_python, pattern), re.ASCII)
-
-
-def _in_python(found: re.Match[str]) -> str:
-    part = found[0]
-    if part.startswith("["):
-        return re.sub(r"\\.", lambda escape: _BLANKS if escape[0] == r"\s" else escape[0], part)
-    return _PYTHON.get(part, part)
-
-
-def _check_alternatives(queries: Any, path: str) -> None:
+def _validate_alternatives(queries: Any, path: str) -> None:
     if not isinstance(queries, list | tuple):
-        raise fault(path, f"must be a list of queries, got {kind(queries)}.")
+        raise error_at(path, f"must be a list of queries, got {json_type(queries)}.")
     for index, query in enumerate(queries):
-        check_query(query, f"{path}[{index}]")
+        validate_query(query, f"{path}[{index}]")
 
 
-def _check_subject(key: str, path: str) -> None:
-    head = key.partition(".")[0]
-    if head not in SUBJECTS or "." not in key:
-        near = nearest(head, SUBJECTS)
-        hint = f" Did you mean {near!r}?" if near and near != head else ""
-        raise fault(
-            path,
-            "a condition looks at 'metadata.<name>', 'params.<field of the request>' or 'url.pathname'."
-            + hint,
-        )
+def _validate_subject(key: str, path: str) -> None:
+    subject = key.partition(".")[0]
+    if subject in SUBJECTS and "." in key:
+        return
+    hint = "" if subject in SUBJECTS else did_you_mean(subject, SUBJECTS)
+    problem = (
+        "a condition tests 'metadata.<name>', 'params.<field of the request>' or 'url.pathname'"
+    )
+    raise error_at(path, with_hint(problem, hint))
 
 
-def _check_expected(expected: Any, path: str) -> None:
+def _validate_expected(expected: Any, path: str) -> None:
     if isinstance(expected, list | tuple):
-        raise fault(path, 'must be a value or operators; for one of several write {"$in": [...]}.')
+        raise error_at(
+            path, 'must be a value or operators; for one of several write {"$in": [...]}.'
+        )
     if not isinstance(expected, Mapping):
         return
     for operator, operand in expected.items():
         if operator not in OPERATORS:
             raise _unknown_operator(str(operator), f"{path}.{operator}", OPERATORS)
         if operator in ("$in", "$nin") and not isinstance(operand, list | tuple):
-            raise fault(f"{path}.{operator}", f"must be a list, got {kind(operand)}.")
+            raise error_at(f"{path}.{operator}", f"must be a list, got {json_type(operand)}.")
         if operator == "$regex" and not isinstance(operand, str):
-            raise fault(f"{path}.{operator}", f"must be a pattern as text, got {kind(operand)}.")
+            raise error_at(
+                f"{path}.{operator}", f"must be a pattern as a string, got {json_type(operand)}."
+            )
 
 
 def _unknown_operator(name: str, path: str, known: tuple[str, ...]) -> Exception:
-    near = nearest(name, known)
-    hint = f" Did you mean {near!r}?" if near else f" Valid here: {', '.join(known)}."
-    return fault(path, f"is not an operator.{hint}")
+    hint = did_you_mean(name, known, otherwise=f"valid operators here: {', '.join(known)}.")
+    return error_at(path, f"unknown operator; {hint}")

@@ -1,7 +1,9 @@
-"""The package at work, in seven scenes: `make demo`, or `portkey-mistral demo`.
+"""The demo: scenes that show the package at work, in the frameworks that are installed.
 
-It is a user of the package that happens to be shipped with it: it imports both adapters, which nothing
-else in the core may do.
+Run it by `make demo` or `portkey-mistral demo`.
+
+It is a user of the package that is shipped with it, so it may import both adapters, which nothing else in
+the core does.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ __all__ = ["main"]
 
 
 def main() -> int:
-    """Play all scenes and return the exit status: the number of scenes that failed."""
+    """Run all scenes and return the exit status: the number of scenes that failed."""
     from portkey_mistral.demo.programme import play
 
     return play()

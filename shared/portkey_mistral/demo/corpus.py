@@ -1,4 +1,4 @@
-"""The documents of the demo: one page about each model of the catalog, cut into passages."""
+"""The documents of the demo: one page per model of the catalog, split into passages."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["Passage", "passages"]
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A paragraph of a page. `page` is the file it comes from, `text` starts with the page's title."""
+    """A paragraph of a page. `page` is its file name, `text` starts with the page's title."""
 
     page: str
     text: str
 
 
 def passages() -> Sequence[Passage]:
-    """Read all pages, in order of their names."""
+    """Read all pages in order of their names."""
     pages = sorted(Path(__file__).with_name("corpus").glob("*.md"))
     return [
         passage for page in pages for passage in _cut(page.name, page.read_text(encoding="utf-8"))
@@ -26,7 +26,7 @@ def passages() -> Sequence[Passage]:
 
 
 def _cut(page: str, text: str) -> Sequence[Passage]:
-    # A paragraph alone would not say which model it is about, so each carries the title.
+    # A paragraph alone does not name its model, so each gets the title.
     title, status, *paragraphs = text.split("\n\n")
     heading = f"{title}, {status.strip('*.').lower()}"
     return [Passage(page, f"{heading}\n{' '.join(body.split())}") for body in paragraphs]

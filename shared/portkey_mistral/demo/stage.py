@@ -1,4 +1,4 @@
-"""What every scene is given: where to draw, and how to connect."""
+"""The console and the connection arguments of all scenes."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ _INDENT = _LABEL + 2
 
 
 def connection(environ: Mapping[str, str]) -> Arguments:
-    """Return the arguments for every class: none where the environment has a key, else the sandbox."""
+    """Return the constructor arguments of all classes: none if the environment has a key, else the sandbox."""
     has_key = environ.get("MISTRAL_API_KEY") or environ.get("PORTKEY_API_KEY")
     return {} if has_key else SANDBOX
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`connection` goes to the constructor of every class."""
+    """`connection` is passed to the constructor of every class."""
 
     console: Console
     connection: Arguments
 
     def code(self, shown: Callable[..., object]) -> None:
-        """Show the source of what is about to run."""
+        """Print the source of the function that is about to run."""
         code = Syntax(body_of(shown), "python", theme="ansi_dark", background_color="default")
         self.console.print(Padding(code, (0, 0, 1, 2)))
 
     def say(self, label: str, content: RenderableType) -> None:
-        """Show something behind a label; what takes several lines keeps to its column."""
+        """Print content after a label; further lines are aligned with the first."""
         line = Table.grid(padding=(0, 2, 0, 0))
         line.add_column(width=_LABEL, style="bold")
         line.add_column()
@@ -56,7 +56,7 @@ class Stage:
         self.say("question", Text(question))
 
     def write(self, piece: str, column: int) -> int:
-        """Add a piece of a text that is still being written; returns the column it ends in."""
+        """Print a piece of a streamed text; return the column it ends in."""
         for part in piece.splitlines(keepends=True):
             if column and column + len(part.rstrip()) > self.console.width - _INDENT:
                 self.console.print()

@@ -1,8 +1,8 @@
 """An offline stand-in for Mistral's API, strict and deterministic, in process or over HTTP.
 
-In process: `base_url="sandbox:"`, or `"sandbox:NAME"` for one of several. Over HTTP:
-`python -m portkey_mistral.sandbox`, or `portkey_mistral.sandbox.server.running()`. In tests: the fixtures
-`mistral_sandbox` and `mistral_sandbox_url`.
+In process: `base_url="sandbox:"`, or `"sandbox:NAME"` for one of several. Over HTTP: `Sandbox.url`,
+`portkey_mistral.sandbox.server.running()`, or `python -m portkey_mistral.sandbox` for other processes. In tests: the
+fixtures `mistral_sandbox`, `mistral_sandbox_url` and `mistral_sandbox_redirect`, and the option of the same name.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from portkey_mistral.sandbox.answers import Answer, Call
-    from portkey_mistral.sandbox.box import Exchange, Sandbox, get, names, reset
     from portkey_mistral.sandbox.faults import Fault
-    from portkey_mistral.sandbox.replies import Drop, Pause, Reply, Step
+    from portkey_mistral.sandbox.responses import Drop, Pause, SandboxResponse, Step
+    from portkey_mistral.sandbox.sandbox import Exchange, Sandbox, get, names, reset, resolve
 
 __all__ = [
     "Answer",
@@ -23,22 +23,23 @@ __all__ = [
     "Exchange",
     "Fault",
     "Pause",
-    "Reply",
     "Sandbox",
+    "SandboxResponse",
     "Step",
     "get",
     "names",
     "reset",
+    "resolve",
 ]
 
-# pytest imports this package on every run, for its plugin: the rest is loaded when it is asked for.
+# pytest imports this package in every run, for its plugin, so everything else is imported on first use.
 _HOMES = {
     name: module
     for module, held in (
         ("answers", ("Answer", "Call")),
-        ("box", ("Exchange", "Sandbox", "get", "names", "reset")),
+        ("sandbox", ("Exchange", "Sandbox", "get", "names", "reset", "resolve")),
         ("faults", ("Fault",)),
-        ("replies", ("Drop", "Pause", "Reply", "Step")),
+        ("responses", ("Drop", "Pause", "SandboxResponse", "Step")),
     )
     for name in held
 }

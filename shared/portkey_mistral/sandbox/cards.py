@@ -1,4 +1,4 @@
-"""The model cards that `/v1/models` gives, made from the package's own table of models."""
+"""The model cards of `/v1/models`, made from the package's model table."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _WINDOW = 32_768
 
 
 def cards(today: date) -> list[Mapping[str, Any]]:
-    """Return a card for each name of each model that is not retired: ids and aliases are rows alike."""
+    """Return one card for each id and alias of the models that are not retired."""
     live = [model for model in models.all_models() if model.status_on(today) != "retired"]
     return [
         _card(name, model)
@@ -45,7 +45,7 @@ def cards(today: date) -> list[Mapping[str, Any]]:
 
 
 def card(name: str, today: date) -> Mapping[str, Any] | None:
-    """Return the card of one name, None where there is no such model or it is retired."""
+    """Return the card of one name, None if there is no such model or it is retired."""
     return next((each for each in cards(today) if each["id"] == name), None)
 
 

@@ -1,4 +1,4 @@
-"""Put an answer into the shapes of a completion: one JSON body, or the events of a stream."""
+"""Encode an answer as a completion: one JSON body, or the events of a stream."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FRAGMENT = 8
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What all events of one answer have in common."""
+    """The fields that all events of one answer share."""
 
     id: str
     created: int
@@ -31,7 +31,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Where an answer has to end: at a stop text, or after `max_tokens` counted from the prefix on."""
+    """Where an answer ends: at a stop sequence, or after `max_tokens` counted from the prefix on."""
 
     stop: tuple[str, ...] = ()
     max_tokens: int | None = None
@@ -40,7 +40,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """Answers, one a choice, with the tokens of the prompt."""
+    """One answer per choice, with the token count of the prompt."""
 
     head: Head
     answers: Sequence[Answer]
@@ -49,19 +49,23 @@ class Completion:
     prefix_tokens: int = 0
     logprobs: bool = False
     top_logprobs: int = 0
+    service_tier: str | None = None
 
     @property
     def usage(self) -> Mapping[str, Any]:
         written = sum(map(_size, self.answers)) - self.prefix_tokens * len(self.answers)
-        return {
+        usage: dict[str, Any] = {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": written,
             "total_tokens": self.prompt_tokens + written,
             "prompt_tokens_details": {"cached_tokens": self.cached_tokens},
         }
+        if self.service_tier is not None:
+            usage["service_tier"] = self.service_tier
+        return usage
 
     def body(self) -> Mapping[str, Any]:
-        """Return the answer in one piece."""
+        """Return the body of a response that is not streamed."""
         return {
             "id": self.head.id,
             "object": "chat.completion",
@@ -88,7 +92,7 @@ class Completion:
             yield self._event([], number, self.usage)
 
     def _choice(self, index: int, answer: Answer) -> Mapping[str, Any]:
-        calls = [self._call(index, place, call) for place, call in enumerate(answer.calls)]
+        calls = [self._call(index, position, call) for position, call in enumerate(answer.calls)]
         message = {"role": "assistant", "content": _content(answer), "tool_calls": calls or None}
         choice: dict[str, Any] = {
             "index": index,
@@ -99,12 +103,16 @@ class Completion:
             choice["logprobs"] = _logprobs(answer.content, self.top_logprobs)
         return choice
 
-    def _call(self, choice: int, place: int, call: Call) -> Mapping[str, Any]:
+    def _call(self, choice: int, position: int, call: Call) -> Mapping[str, Any]:
         function = {"name": call.name, "arguments": call.arguments}
-        return {"id": self._call_id(choice, place, call), "function": function, "index": place}
+        return {
+            "id": self._call_id(choice, position, call),
+            "function": function,
+            "index": position,
+        }
 
-    def _call_id(self, choice: int, place: int, call: Call) -> str:
-        return call.id or tool_call_id(f"{self.head.id}/{choice}/{place}")
+    def _call_id(self, choice: int, position: int, call: Call) -> str:
+        return call.id or tool_call_id(f"{self.head.id}/{choice}/{position}")
 
     def _deltas(
         self, index: int, answer: Answer, *, split_calls: bool
@@ -112,18 +120,20 @@ class Completion:
         yield {"role": "assistant", "content": ""}
         yield from ({"content": piece} for piece in _content_pieces(answer))
         if split_calls:
-            for place, call in enumerate(answer.calls):
-                yield from self._fragments(index, place, call)
+            for position, call in enumerate(answer.calls):
+                yield from self._fragments(index, position, call)
         elif answer.calls:
-            calls = [self._call(index, place, call) for place, call in enumerate(answer.calls)]
+            calls = [
+                self._call(index, position, call) for position, call in enumerate(answer.calls)
+            ]
             yield {"content": "", "tool_calls": calls}
 
-    def _fragments(self, choice: int, place: int, call: Call) -> Iterator[Mapping[str, Any]]:
-        """Later fragments carry an empty name and the literal id "null", as some models send them."""
-        tool_id = self._call_id(choice, place, call)
-        yield _fragment(tool_id, call.name, "", place)
+    def _fragments(self, choice: int, position: int, call: Call) -> Iterator[Mapping[str, Any]]:
+        """Later fragments have an empty name and the literal id "null", as some models send them."""
+        tool_id = self._call_id(choice, position, call)
+        yield _fragment(tool_id, call.name, "", position)
         for start in range(0, len(call.arguments), _FRAGMENT):
-            yield _fragment("null", "", call.arguments[start : start + _FRAGMENT], place)
+            yield _fragment("null", "", call.arguments[start : start + _FRAGMENT], position)
 
     def _event(
         self,
@@ -146,7 +156,7 @@ class Completion:
 
 
 def bounded(answer: Answer, bounds: Bounds) -> Answer:
-    """End an answer where a stop text or the number of tokens says so. Calls are never cut."""
+    """Cut an answer at a stop sequence or at `max_tokens`. Tool calls are never cut."""
     if not isinstance(answer.content, str) or answer.calls:
         return answer
     written = answer.content.removeprefix(bounds.prefix)
@@ -160,18 +170,18 @@ def bounded(answer: Answer, bounds: Bounds) -> Answer:
 
 
 def tool_call_id(seed: str) -> str:
-    """Return nine letters or digits that depend on the seed alone."""
+    """Return nine letters or digits derived from the seed."""
     number = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8])
     letters = []
     for _ in range(9):
-        number, place = divmod(number, 62)
-        letters.append(_BASE62[place])
+        number, position = divmod(number, 62)
+        letters.append(_BASE62[position])
     return "".join(letters)
 
 
 def _before_stop(text: str, stops: Sequence[str]) -> str:
-    places = [place for stop in stops if stop and (place := text.find(stop)) >= 0]
-    return text[: min(places)] if places else text
+    positions = [position for stop in stops if stop and (position := text.find(stop)) >= 0]
+    return text[: min(positions)] if positions else text
 
 
 def _finish_reason(answer: Answer) -> str:
@@ -179,16 +189,18 @@ def _finish_reason(answer: Answer) -> str:
 
 
 def _content(answer: Answer) -> object:
-    if not answer.thinking or not isinstance(answer.content, str):
-        return answer.content
-    return [_thought(answer.thinking, closed=True), {"type": "text", "text": answer.content}]
+    text = answer.content
+    if not answer.thinking or text is None:
+        return text
+    chunks = [{"type": "text", "text": text}] if isinstance(text, str) else text
+    return [*_closed_thoughts(answer), *chunks]
 
 
 def _content_pieces(answer: Answer) -> Iterator[object]:
-    """A thinking model sends lists until its first text, which comes in one list with the closed thought."""
+    """A reasoning model streams lists until its first text, which shares a list with the closed thought."""
     if not isinstance(answer.content, str):
         if answer.content is not None:
-            yield list(answer.content)
+            yield [*_closed_thoughts(answer), *answer.content]
         return
     words = iter(tokens.words(answer.content))
     if answer.thinking:
@@ -199,6 +211,10 @@ def _content_pieces(answer: Answer) -> Iterator[object]:
     yield from words
 
 
+def _closed_thoughts(answer: Answer) -> Sequence[object]:
+    return [_thought(answer.thinking, closed=True)] if answer.thinking else []
+
+
 def _thought(text: str, *, closed: bool) -> Mapping[str, Any]:
     return {
         "type": "thinking",
@@ -207,9 +223,9 @@ def _thought(text: str, *, closed: bool) -> Mapping[str, Any]:
     }
 
 
-def _fragment(tool_id: str, name: str, arguments: str, place: int) -> Mapping[str, Any]:
+def _fragment(tool_id: str, name: str, arguments: str, position: int) -> Mapping[str, Any]:
     function = {"name": name, "arguments": arguments}
-    return {"tool_calls": [{"id": tool_id, "function": function, "index": place}]}
+    return {"tool_calls": [{"id": tool_id, "function": function, "index": position}]}
 
 
 def _stream_choice(index: int, delta: Mapping[str, Any], reason: str | None) -> Mapping[str, Any]:
@@ -227,7 +243,7 @@ def _logprobs(text: str, top: int) -> Mapping[str, Any]:
 
 
 def _logprob(piece: str, top: int) -> Mapping[str, Any]:
-    """A number that depends on the piece alone: the sandbox has no probabilities of its own."""
+    """The sandbox has no probabilities, so the number is derived from the token."""
     token_id = int.from_bytes(hashlib.sha256(piece.encode()).digest()[:2])
     entry = {
         "token": piece,

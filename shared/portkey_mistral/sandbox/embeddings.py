@@ -1,7 +1,7 @@
-"""Embed text without a model: hashed words and pieces of words, so that texts sharing them are near.
+"""Embed text without a model: hashed words and trigrams, so that texts that share words are near.
 
-Every word counts by its length, and its three-letter pieces count a little, so that inflected forms stay
-near and no language is preferred. Vectors have unit length and hold 32-bit floats.
+Words are weighted by length, and their trigrams count a little, so that inflected forms are near and no
+language is preferred. Vectors have unit length and contain 32-bit floats.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _SIGN = 1 << 31
 
 
 def embed(text: str, size: int) -> list[float]:
-    """Return a vector of this many floats. Equal texts give equal vectors; an empty one gives e1."""
+    """Return a vector of `size` floats. Equal texts have equal vectors; an empty text has (1, 0, ...)."""
     sums: dict[int, float] = {}
     for word in _WORD.findall(text.lower()):
-        for place, weight in _features(word):
-            slot = (place & ~_SIGN) % size
-            sums[slot] = sums.get(slot, 0.0) + (weight if place & _SIGN else -weight)
+        for hashed, weight in _features(word):
+            slot = (hashed & ~_SIGN) % size
+            sums[slot] = sums.get(slot, 0.0) + (weight if hashed & _SIGN else -weight)
     vector = [0.0] * size
     length = math.sqrt(sum(value * value for value in sums.values()))
     if not length:
@@ -43,7 +43,7 @@ def embed(text: str, size: int) -> list[float]:
 
 
 def packed(vector: Sequence[float], dtype: str, encoding: str) -> list[float] | list[int] | str:
-    """Turn a float vector into the type and encoding that a request asks for."""
+    """Convert a float vector to the dtype and encoding of a request."""
     numbers = _QUANTISED[dtype](vector)
     if encoding == "float":
         return numbers
@@ -52,7 +52,7 @@ def packed(vector: Sequence[float], dtype: str, encoding: str) -> list[float] | 
 
 @lru_cache(maxsize=50_000)
 def _features(word: str) -> tuple[tuple[int, float], ...]:
-    """Return hash and weight of a word and of its pieces."""
+    """Return the hash and weight of a word and of each of its trigrams."""
     weight = min(len(word), _LONGEST_WEIGHT) / _LONGEST_WEIGHT
     marked = f"<{word}>"
     pieces = {marked[start : start + _PIECE] for start in range(len(marked) - _PIECE + 1)}

@@ -1,7 +1,7 @@
-"""Faults that a test or a user orders, and what they do to a reply.
+"""Faults that a test or a user injects, and how they change a response.
 
-In process and in tests: `sandbox.inject(Fault(cut_after=3))`. Over HTTP: the same fields as JSON in the
-request header `x-sandbox-fault`, for that request alone, or posted to `/s/NAME/faults`, for the next ones.
+In process and in tests: `sandbox.inject(Fault(cut_after=3))`. Over HTTP: the same fields as JSON, in the
+request header `x-sandbox-fault` for that request alone, or posted to `/s/NAME/faults` for the next ones.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from portkey_mistral.sandbox.errors import RefusalError, envelope
-from portkey_mistral.sandbox.replies import Drop, Pause, Reply, Step
+from portkey_mistral.sandbox.responses import Drop, Pause, SandboxResponse, Step
 
-__all__ = ["DONE", "FAULT_HEADER", "Fault", "delayed", "instead", "on_the_wire", "read_fault"]
+__all__ = ["DONE", "FAULT_HEADER", "Fault", "delayed", "fault_response", "read_fault", "sse_stream"]
 
 FAULT_HEADER = "x-sandbox-fault"
 DONE = b"[DONE]"
@@ -35,20 +35,21 @@ _TEXTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One disturbance; fields combine. Times are in seconds, events are counted from 0.
+    """One fault; fields combine. Times are in seconds, events are counted from 0.
 
-    To whom: `on` is the end of a path ("/embeddings"), `when` a text that the request body has to hold.
-    Instead of an answer: `status` with `body` (JSON value, or text sent as it is; left out: Mistral's own
-    shape) and `headers`; `retry_after` sets that header; `connection` "reset", "refused" or "timeout" (the
-    last two only in process, over HTTP they reset).
-    Slowness: `delay` before the headers, `event_delay` before each event, `stall_after` that many events
-    for `stall_seconds`.
-    Damage: `cut_after` events or `cut_bytes` bytes (a broken connection, or with `clean_cut` an ordinary
-    end), `garble_after` (broken JSON in place of event N), `error_after` (an error in place of event N),
-    `no_done` (no `[DONE]` at the end).
-    Dialects, all legal: `usage` on the finish event, alone in a last event, or none; `split_calls` sends
-    tool calls in fragments; `framing` of the events; `piece_bytes` splits what is sent into pieces.
-    `vectors` "shuffled" or "short" (the last one missing).
+    Which requests: `on` matches the end of the path ("/embeddings"), `when` a text in the request body.
+    Instead of an answer: `status` with `body` (a JSON value, or text sent as it is; Mistral's error body by
+    default) and `headers`; `retry_after` sets that header; `connection` is "reset", "refused" or "timeout"
+    (the last two only in process; over HTTP the connection is reset).
+    Delays: `delay` before the headers, `event_delay` before each event; after `stall_after` events nothing
+    is sent for `stall_seconds`.
+    Damage: `cut_after` events or `cut_bytes` bytes the connection breaks (with `clean_cut` the body ends
+    normally); `garble_after` (broken JSON in place of event N); `error_after` (an error in place of event
+    N); `no_done` (no `[DONE]` at the end).
+    Variants that are all valid: `usage` on the finish event, alone in a last event, or none; `split_calls`
+    sends tool calls in fragments; `framing` of the events; `piece_bytes` splits the body into pieces.
+    `vectors` of embeddings: "shuffled", or "short" (the last one missing). `job` is how the batch job that the request
+    makes ends, with half of its requests done.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -75,23 +76,28 @@ class Fault:
     framing: Literal["lf", "crlf", "comments"] = "lf"
     piece_bytes: int | None = None
     vectors: Literal["shuffled", "short"] | None = None
+    job: Literal["FAILED", "TIMEOUT_EXCEEDED"] | None = None
 
-    def concerns(self, path: str, body: bytes) -> bool:
-        """Tell whether this fault is meant for a request."""
+    def matches(self, path: str, body: bytes) -> bool:
+        """Return whether this fault applies to a request."""
         return (self.on is None or path.endswith(self.on)) and (
             self.when is None or self.when.encode() in body
         )
 
 
 def read_fault(text: str | bytes) -> Fault:
-    """Read a fault from JSON; a refusal with status 400 tells what is wrong with it."""
+    """Parse a fault from JSON.
+
+    Raises:
+        RefusalError: status 400, with the invalid fields in the message.
+    """
     try:
         return _reader().validate_json(text)
     except ValidationError as exc:
-        faults = [
+        errors = [
             f"{'.'.join(map(str, item['loc'])) or 'fault'}: {item['msg']}" for item in exc.errors()
         ]
-        message = f"{FAULT_HEADER} cannot be read: {'; '.join(faults)}"
+        message = f"{FAULT_HEADER} is invalid: {'; '.join(errors)}"
         raise RefusalError(400, envelope(400, message, "invalid_sandbox_fault", None)) from exc
 
 
@@ -100,30 +106,30 @@ def _reader() -> TypeAdapter[Fault]:
     return TypeAdapter(Fault)
 
 
-def instead(fault: Fault) -> Reply | None:
-    """Return what a fault says in place of an answer, if it does."""
+def fault_response(fault: Fault) -> SandboxResponse | None:
+    """Return the response that a fault sends instead of an answer, None if it sends none."""
     if fault.status is None and fault.connection is None:
         return None
     status = fault.status or 500
     content_type, body = _body(status, fault.body)
     headers = {"content-type": content_type, **_retry_after(fault), **fault.headers}
-    return Reply(status, headers, damaged(iter((body,)), fault))
+    return SandboxResponse(status, headers, damaged(iter((body,)), fault))
 
 
 def delayed(fault: Fault) -> tuple[Pause | Drop, ...]:
-    """Return what happens before the headers."""
+    """Return the steps that happen before the headers are sent."""
     pause = (Pause(fault.delay),) if fault.delay else ()
     drop = (Drop(fault.connection),) if fault.connection else ()
     return (*pause, *drop)
 
 
-def on_the_wire(events: Iterator[bytes], fault: Fault) -> Iterator[Step]:
-    """Frame the payloads of events as SSE, with the damage ordered."""
+def sse_stream(events: Iterator[bytes], fault: Fault) -> Iterator[Step]:
+    """Frame event payloads as SSE and apply the fault."""
     return damaged(_framed(_events(events, fault), fault), fault)
 
 
 def damaged(pieces: Iterator[Step], fault: Fault) -> Iterator[Step]:
-    """Split what is sent into pieces and cut it off, by bytes."""
+    """Split the body into pieces and cut it off, counted in bytes."""
     left = fault.cut_bytes
     for step in pieces:
         if not isinstance(step, bytes):
@@ -186,7 +192,7 @@ def _body(status: int, body: Any) -> tuple[str, bytes]:
             kind = _TYPES.get(
                 status, "internal_error" if status >= 500 else "invalid_request_error"
             )
-            text = _TEXTS.get(status, f"Ordered fault {status}")
+            text = _TEXTS.get(status, f"Injected fault {status}")
             return "application/json", to_json(envelope(status, text, kind, _CODES.get(status)))
         case bytes():
             return "text/html", body

@@ -1,6 +1,6 @@
 """The rules of Mistral's API that depend on the model or on the size of a request.
 
-Checked in this order: the model, what it can do, sampling, and last whether it all fits.
+Checked in this order: model, tools and capabilities, sampling, context window.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from portkey_mistral import models
 from portkey_mistral.models import ModelInfo
 from portkey_mistral.sandbox import tokens
 from portkey_mistral.sandbox.errors import RefusalError, invalid_args, invalid_model, invalid_prompt
-from portkey_mistral.sandbox.schema import (
+from portkey_mistral.sandbox.json_schema.schemas import schema_error
+from portkey_mistral.sandbox.request_models import (
     ChatRequest,
     Dtype,
     EmbeddingRequest,
@@ -23,6 +24,7 @@ from portkey_mistral.sandbox.schema import (
     PromptMode,
     ReasoningEffort,
     ResponseFormatType,
+    ServerTool,
     ToolChoiceMode,
 )
 
@@ -43,16 +45,17 @@ MAX_INPUTS = 512
 MAX_TOKENS = 16_384
 MAX_TOKENS_PER_TEXT = 8_192
 
-# Not documented by Mistral; about what a picture of 500 x 400 costs.
+# Not documented by Mistral; about the cost of an image of 500 x 400 pixels.
 _MEDIA_TOKENS = 256
-# The only family that is known to take top_k; Mistral's own models refuse it.
+# The only family known to accept top_k; Mistral's own models reject it.
 _TOP_K_FAMILY = "third-party"
-_NO_SEVERAL_ANSWERS = "mistral-large-2512"
-_JSON_TYPES = {"string", "number", "integer", "boolean", "array", "object", "null"}
+# In the API's schema, but only agents and conversations run them.
+_AGENT_TOOLS = {"web_search", "web_search_premium", "code_interpreter"}
+_SINGLE_ANSWER_ONLY = "mistral-large-2512"
 
 
 def require_model(name: str, capability: str, *, today: date) -> ModelInfo:
-    """Return the model behind a name; retired ones and those that cannot do this are invalid."""
+    """Return the model of a name; retired models and those without the capability are invalid."""
     model = models.find(name)
     if model is None or name not in {model.id, *model.aliases, *model.other_aliases}:
         raise invalid_model(name)
@@ -62,7 +65,7 @@ def require_model(name: str, capability: str, *, today: date) -> ModelInfo:
 
 
 def check_chat(request: ChatRequest, model: ModelInfo) -> None:
-    """Raise the first refusal that a well-formed conversation meets."""
+    """Raise the first error that a well-formed chat request gets."""
     for refusal in _chat_refusals(request, model):
         raise refusal
     used = prompt_tokens(request.messages, request.tools)
@@ -78,7 +81,7 @@ def check_fim(request: FIMRequest, model: ModelInfo) -> None:
 
 
 def check_embeddings(request: EmbeddingRequest, model: ModelInfo) -> Sequence[int]:
-    """Raise if vectors of this kind are not on offer or the batch is too large; count its tokens."""
+    """Return the token count of each input; raise if the model has no such vectors or the batch is too large."""
     _check_vector_kind(request, model)
     texts = [request.input] if isinstance(request.input, str) else request.input
     if len(texts) > MAX_INPUTS:
@@ -124,16 +127,18 @@ def _chunk_tokens(chunk: object) -> int:
 
 def _chat_refusals(request: ChatRequest, model: ModelInfo) -> Iterator[RefusalError]:
     yield from _tool_refusals(request)
-    yield from _ability_refusals(request, model)
+    yield from _capability_refusals(request, model)
     if _greedy_conflict(request.temperature, request.top_p):
         yield invalid_args("top_p must be 1 when using greedy sampling.")
-    if (request.n or 1) > 1 and model.id == _NO_SEVERAL_ANSWERS:
+    if (request.n or 1) > 1 and model.id == _SINGLE_ANSWER_ONLY:
         yield invalid_args("n > 1 is not supported for this model")
     if (request.n or 1) > 1 and request.prediction.content:
         yield invalid_args("n > 1 is not supported with prediction")
     wanted = request.response_format
     if wanted.type is ResponseFormatType.JSON_SCHEMA and wanted.json_schema is None:
         yield invalid_args("response_format of type json_schema needs a json_schema")
+    if wanted.json_schema and (error := schema_error(wanted.json_schema.definition)):
+        yield invalid_args(f"Invalid schema in response_format: {error}")
 
 
 def _tool_refusals(request: ChatRequest) -> Iterator[RefusalError]:
@@ -146,9 +151,12 @@ def _tool_refusals(request: ChatRequest) -> Iterator[RefusalError]:
         yield invalid_args(
             f"Too many tools: {len(request.tools or ())}, the maximum is {MAX_TOOLS}"
         )
+    for tool in request.tools or ():
+        if isinstance(tool, ServerTool) and tool.type in _AGENT_TOOLS:
+            yield invalid_args(f"{tool.type} is not supported in chat completions, only by agents")
     for name, parameters in functions.items():
-        if fault := _schema_fault(parameters):
-            yield invalid_args(f"Invalid tool schema of {name}: {fault}")
+        if error := schema_error(parameters):
+            yield invalid_args(f"Invalid tool schema of {name}: {error}")
     match request.tool_choice:
         case NamedToolChoice(function=wanted) if wanted.name not in functions:
             yield invalid_args(f"tool_choice names {wanted.name}, which is not among the tools")
@@ -158,25 +166,7 @@ def _tool_refusals(request: ChatRequest) -> Iterator[RefusalError]:
             pass
 
 
-def _schema_fault(schema: object) -> str | None:
-    """Name the first thing by which this is no JSON Schema; only the commonest faults are looked for."""
-    if isinstance(schema, bool):
-        return None
-    if not isinstance(schema, dict):
-        return f"{schema!r} is not a schema"
-    match schema:
-        case {"type": str(kind)} if kind not in _JSON_TYPES:
-            return f"{kind!r} is not a type"
-        case {"properties": properties} if not isinstance(properties, dict):
-            return "properties is not an object"
-        case {"required": required} if not isinstance(required, list):
-            return "required is not an array"
-        case _:
-            faults = (_schema_fault(each) for each in schema.get("properties", {}).values())
-            return next((fault for fault in faults if fault), None)
-
-
-def _ability_refusals(request: ChatRequest, model: ModelInfo) -> Iterator[RefusalError]:
+def _capability_refusals(request: ChatRequest, model: ModelInfo) -> Iterator[RefusalError]:
     if request.tools and "tools" not in model.capabilities:
         yield invalid_args("Function calling is not enabled for this model")
     if _has_images(request.messages) and "vision" not in model.capabilities:

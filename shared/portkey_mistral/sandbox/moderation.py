@@ -1,4 +1,4 @@
-"""Classify text by words that belong to a category. It is a word list and knows nothing of meaning."""
+"""Classify text by lists of words per category; it does not understand meaning."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["CATEGORIES", "scores", "violations"]
 
 _THRESHOLD = 0.5
 
-# Beginnings of words, or patterns, one alternative each; English only.
+# Word beginnings or patterns; English only.
 _SIGNS: Mapping[str, str] = {
     "sexual": r"\b(?:porn|nude|naked|erotic|sexual)",
     "hate_and_discrimination": r"\b(?:racis|subhuman|inferior race|hate (?:them|those|all)|vermin)",
@@ -28,7 +28,7 @@ CATEGORIES = tuple(_SIGNS)
 
 
 def scores(text: str) -> Mapping[str, float]:
-    """Return a score from 0 to 1 for each category: one sign gives 0.75, each more halves the rest."""
+    """Return a score from 0 to 1 for each category: one match gives 0.75, each further one halves the rest."""
     return {
         name: round(1 - 0.25 * 0.5 ** (hits - 1), 6)
         if (hits := len(pattern.findall(text)))
@@ -40,7 +40,7 @@ def scores(text: str) -> Mapping[str, float]:
 def violations(
     found: Mapping[str, float], thresholds: Mapping[str, float | None] | None = None
 ) -> Mapping[str, bool]:
-    """Tell which categories are over their threshold; 1 as a threshold switches a category off."""
+    """Return which categories reach their threshold; a threshold of 1 disables a category."""
     own = {name: value for name, value in (thresholds or {}).items() if value is not None}
     return {
         name: value >= (limit := own.get(name, _THRESHOLD)) and limit < 1

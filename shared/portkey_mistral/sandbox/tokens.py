@@ -1,7 +1,7 @@
-"""Count tokens by a simple rule that splits text into pieces of the size that a tokenizer would make.
+"""Count tokens by a rule that splits text into pieces of about the size of a tokenizer's.
 
-A piece is up to six Latin letters, up to two letters of another script, up to three digits or signs (each
-with the space before it), or a run of white space. Joined pieces give back the text.
+A piece is up to six Latin letters, up to two letters of another script, up to three digits or symbols (each
+with the space before it), or a run of white space. The joined pieces are the text.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 __all__ = ["MESSAGE_TOKENS", "count", "pieces", "words"]
 
 MESSAGE_TOKENS = 4
-"""What the marks around one message cost."""
+"""Tokens of the control marks around one message."""
 
 _PIECE = re.compile(r" ?[A-Za-z]{1,6}| ?\d{1,3}| ?[^\W\d_]{1,2}| ?[^\w\s]{1,3}|\s+|.", re.DOTALL)
 _WORD = re.compile(r"\s*\S{1,24}|\s+")
@@ -26,5 +26,5 @@ def count(text: str) -> int:
 
 
 def words(text: str) -> list[str]:
-    """Split into the pieces that a stream sends: a word with the white space before it."""
+    """Split text into the pieces that a stream sends: words with the white space before them."""
     return _WORD.findall(text)

@@ -1,8 +1,6 @@
-"""What outlives a call: circuit breakers, cached answers, rates. In this process, or shared by several.
+"""State that outlives a call: circuit breakers, cached answers and rate limits, of one process or shared by several.
 
-memory:                  this process, all its clients
-memory:NAME              the same, apart from the others
-redis://HOST:PORT/DB     shared through a Redis server; `rediss://` over TLS. Needs the extra [redis]
+`settings.state_url` lists the supported URLs.
 """
 
 from __future__ import annotations
@@ -10,67 +8,42 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from collections import OrderedDict
 
-from portkey_mistral.exceptions import ConfigurationError
-from portkey_mistral.lazy import on_demand as _on_demand
+from portkey_mistral.settings.state_url import check_state_url, is_redis
+from portkey_mistral.state.base import State
+from portkey_mistral.state.memory import MemoryState
 from portkey_mistral.state.outage import SharedStateWarning
-from portkey_mistral.state.urls import without_password
 
-if TYPE_CHECKING:
-    from portkey_mistral.state.memory import MemoryState
-    from portkey_mistral.state.store import State
-else:
-    __getattr__, __dir__ = _on_demand(
-        __name__,
-        {"MemoryState": "portkey_mistral.state.memory", "State": "portkey_mistral.state.store"},
-    )
+__all__ = ["MemoryState", "SharedStateWarning", "State", "connect"]
 
-__all__ = ["MemoryState", "SharedStateWarning", "State", "connect", "without_password"]
-
-_states: dict[str, State] = {}
+_MAX_STATES = 1000  # an application may name one for each of its tenants
+_states: OrderedDict[str, State] = OrderedDict()
 _registry = threading.Lock()
 
 
 def connect(url: str) -> State:
-    """Return the store of a URL, the same one for everybody in this process. Nothing is sent yet.
+    """Return the store of a URL, one per process. Nothing is sent yet. Only the 1000 most recently used are kept.
 
     Raises:
-        ConfigurationError: for a URL of another kind, or one whose library is not installed.
+        ConfigurationError: the URL is not supported, or its library is not installed.
     """
-    state = _states.get(url)
-    if state is None:
-        with _registry:
-            state = _states.get(url)
-            if state is None:
-                state = _states[url] = _open(url)
+    with _registry:
+        if url not in _states:
+            _states[url] = _open(url)
+        _states.move_to_end(url)
+        removed = _states.popitem(last=False)[1] if len(_states) > _MAX_STATES else None
+        state = _states[url]
+    if removed is not None:
+        removed.close()
     return state
 
 
 def _open(url: str) -> State:
-    scheme, colon, _ = url.partition(":")
-    match scheme + colon:
-        case "memory:":
-            from portkey_mistral.state.memory import MemoryState
-
-            return MemoryState()
-        case "redis:" | "rediss:":
-            return _open_redis(url)
-        case _:  # the URL is not shown: it may hold a password
-            raise ConfigurationError(
-                "state must be 'memory:', 'memory:NAME', 'redis://HOST:PORT/DB' or 'rediss://...' "
-                "(the argument, or PORTKEY_MISTRAL_STATE)."
-            )
-
-
-def _open_redis(url: str) -> State:
-    if find_spec("redis") is None:
-        raise ConfigurationError(
-            f"state={without_password(url)!r} needs the Redis client: "
-            "pip install 'portkey-mistral[redis]'."
-        )
-    from portkey_mistral.state.redis import RedisState
+    check_state_url(url)
+    if not is_redis(url):
+        return MemoryState()
+    from portkey_mistral.state.redis import RedisState  # requires the extra [redis]
 
     return RedisState(url)
 
@@ -80,8 +53,8 @@ def _close_all() -> None:
         state.close()
 
 
-def _start_anew() -> None:
-    """A forked child gets stores of its own: its parent's locks may be held by threads that are not there."""
+def _reset_after_fork() -> None:
+    """Drop the parent's stores: their locks may be held by threads that do not exist in the child."""
     global _registry  # noqa: PLW0603
     _registry = threading.Lock()
     _states.clear()
@@ -89,4 +62,4 @@ def _start_anew() -> None:
 
 atexit.register(_close_all)
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-    os.register_at_fork(after_in_child=_start_anew)
+    os.register_at_fork(after_in_child=_reset_after_fork)

@@ -1,4 +1,4 @@
-"""Whether a store outside this process can be reached at present; who tries it again, and who is told."""
+"""Tracks whether a shared store can be reached, and decides when to retry it and when to warn."""
 
 from __future__ import annotations
 
@@ -9,62 +9,63 @@ from collections.abc import Callable
 
 __all__ = ["Outage", "SharedStateWarning"]
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+_FIRST_PAUSE, _MAX_PAUSE = 1.0, 30.0
 
 
 class SharedStateWarning(UserWarning):
-    """The shared state cannot be reached. Calls go on with breakers, a cache and rates of this process alone.
+    """The shared state cannot be reached. Until it can, circuit breakers, cache and rate limits are those of this
+    process.
 
-    There is one for each outage; the store is used again by itself when it is back.
+    There is one warning per outage. The store is used again as soon as it can be reached.
     """
 
 
 class Outage:
-    """The outage of one store, if there is one.
+    """The availability of one store.
 
-    After a failure the store is left alone for a second, then for two, four, up to thirty; when the pause
-    is over, one caller tries it and the others go on without. `place` is its URL without a password.
+    After a failure it is not used for a second, then two, four, up to thirty. After each pause one caller tries it
+    while the others go on without it. `location` is its URL without a password.
     """
 
-    def __init__(self, place: str, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._place, self._clock = place, clock
+    def __init__(self, location: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._location, self._clock = location, clock
         self._lock = threading.Lock()
-        self._pause = 0.0  # none: there is no outage
-        self._over_at = 0.0
+        self._pause = 0.0  # seconds; 0 if there is no outage
+        self._paused_until = 0.0
         self._changed = float("-inf")
 
     def may_try(self) -> bool:
-        """Ask to use the store."""
+        """Return whether the caller may use the store now."""
         if not self._pause:
             return True
         with self._lock:
-            if self._clock() < self._over_at:
+            if self._clock() < self._paused_until:
                 return False
-            self._lengthen()
+            self._extend_pause()
             return True
 
-    def failed(self, reason: str, *, asked: float) -> None:
-        """The store did not answer what was asked at a time."""
+    def failed(self, reason: str, *, started: float) -> None:
+        """Record that a request that started at this time failed."""
         with self._lock:
-            # Many callers find out together; those who asked before the last change bring no news.
-            if self._pause or asked <= self._changed:
+            # Concurrent requests fail together; one that started before the last change is no new information.
+            if self._pause or started <= self._changed:
                 return
             self._changed = self._clock()
-            self._lengthen()
+            self._extend_pause()
         warnings.warn(
-            f"The shared state at {self._place} cannot be used ({reason}). Until it can, breakers, "
-            "cached answers and rates are this process's own; no call fails because of it.",
+            f"The shared state at {self._location} cannot be used ({reason}). Until it can, circuit breakers, "
+            "cached answers and rate limits are this process's own; no call fails because of it.",
             SharedStateWarning,
             stacklevel=2,
         )
 
-    def answered(self) -> None:
-        """The store answered."""
+    def succeeded(self) -> None:
+        """Record that a request succeeded."""
         if not self._pause:
             return
         with self._lock:
             self._pause, self._changed = 0.0, self._clock()
 
-    def _lengthen(self) -> None:
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE) or _FIRST_PAUSE
-        self._over_at = self._clock() + self._pause
+    def _extend_pause(self) -> None:
+        self._pause = min(2 * self._pause, _MAX_PAUSE) or _FIRST_PAUSE
+        self._paused_until = self._clock() + self._pause

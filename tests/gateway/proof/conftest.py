@@ -9,7 +9,7 @@ import pytest
 
 import upstream as scripted
 from parity import Gateway
-from portkey_mistral import _calls
+from portkey_mistral._transport import run
 from upstream import Upstream
 
 
@@ -32,5 +32,5 @@ def upstream() -> Iterator[Upstream]:
 def _quick_backoff() -> Iterator[None]:
     """Our engine waits for moments where the gateway waits for seconds: its delays are no matter here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_calls, "plan", partial(_calls.plan, backoff=0.01))
+        patch.setattr(run, "plan", partial(run.plan, backoff=0.01))
         yield

@@ -1,4 +1,4 @@
-"""The share of traffic that each weight gets: the dice of either side cannot be set, so many are thrown."""
+"""The share of traffic of each weight. Neither side's random numbers can be set, so many requests are sent."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_each_target_gets_its_share(side, weights, gateway, upstream):
     with ThreadPoolExecutor(8) as threads:
         hits = Counter(key for keys in threads.map(call, range(CALLS)) for key in keys)
     assert hits.total() == CALLS
-    # A target without a weight weighs 1; one that weighs nothing gets nothing.
+    # The default weight is 1; a target of weight 0 gets nothing.
     shares = [1 if weight is None else weight for weight in weights]
     living = [at for at, share in enumerate(shares) if share]
     counts = [hits.pop(f"key-{at}", 0) for at in living]
@@ -55,7 +55,7 @@ def test_each_target_gets_its_share(side, weights, gateway, upstream):
     assert chi_square(counts, [shares[at] for at in living]) < LIMITS[len(living) - 1]
 
 
-def test_the_measure_tells_a_wrong_share():
-    """Equal counts are far from a share of three to one, and a fair throw is not."""
+def test_the_test_detects_a_wrong_share():
+    """Equal counts are rejected for a share of three to one, and a fair draw is not."""
     assert chi_square([200, 200], [3, 1]) > LIMITS[1]
     assert chi_square([290, 110], [3, 1]) < LIMITS[1]

@@ -1,4 +1,4 @@
-"""What the scenarios share. Each runs over HTTP, on a server that keeps strictly to Mistral's rules."""
+"""Fixtures of the scenarios. They run over HTTP, against a sandbox that is strict about Mistral's rules."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from llama_index.core import Document
 
-from portkey_mistral._transport import connections
+from portkey_mistral._transport import pools
 
 HERE = Path(__file__).parent
 
 
 @pytest.fixture(autouse=True)
 def _nothing_was_refused(mistral_sandbox):
-    """Whatever LlamaIndex made of a scenario, every request of it was one that Mistral takes."""
+    """Check that every request that LlamaIndex made in the scenario was accepted by the sandbox."""
     yield
     assert not {exchange.status for exchange in mistral_sandbox.requests} & {400, 422}
 
@@ -52,11 +52,18 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(autouse=True)
 def _such_loops_end_with_their_test():
     yield
-    left = [loop for loop in connections._loops if not loop.is_running()]
+    left = [loop for loop in pools._loops if not loop.is_running()]
     if left:
         for loop in left:
             loop.close()
-            del connections._loops[loop]
+            del pools._loops[loop]
         del loop, left
         asyncio.set_event_loop(None)
         gc.collect()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _open_sockets_are_collected_here():
+    """Elsewhere a socket that is collected while it is open fails whichever test is running."""
+    yield
+    gc.collect()

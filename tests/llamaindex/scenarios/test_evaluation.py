@@ -1,4 +1,4 @@
-"""Group 10: judging answers."""
+"""Evaluators, over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the numbered groups leave out: every other part of core that takes an LLM or an embedding model."""
+"""Parts of core that take an LLM or an embedding model and have no file of their own here."""
 
 from __future__ import annotations
 
@@ -109,17 +109,17 @@ async def test_a_prompt_is_predicted_whole_and_in_pieces(
     llm = make_llm(system_prompt="Be brief.")
     mistral_sandbox.reply("It is {fine}.", times=2)
     if use_async:
-        said = await llm.apredict(prompt, topic="a {b}")
+        answer = await llm.apredict(prompt, topic="a {b}")
         pieces = [piece async for piece in await llm.astream(prompt, topic="a {b}")]
     else:
-        said = llm.predict(prompt, topic="a {b}")
+        answer = llm.predict(prompt, topic="a {b}")
         pieces = list(llm.stream(prompt, topic="a {b}"))
-    assert said == "".join(pieces) == "It is {fine}."
-    asked = [
+    assert answer == "".join(pieces) == "It is {fine}."
+    expected = [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "About a {b}."},
     ]
-    assert [body["messages"] for body in bodies()] == [asked, asked]
+    assert [body["messages"] for body in bodies()] == [expected, expected]
 
 
 class Word(BaseModel):
@@ -139,7 +139,7 @@ async def test_a_program_of_text_reads_its_class(llm, mistral_sandbox, use_async
 
 
 class Pictures(BaseRetriever):
-    """Finds a text and a picture, whatever is asked."""
+    """Finds a text and a picture, whatever the query."""
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         nodes = (TextNode(text="The picture shows a dot."), ImageNode(image=PNG))
@@ -163,12 +163,12 @@ async def test_an_engine_shows_pictures_to_the_model(llm, bodies, mode, streamin
     question = "What does the picture show?"
     response = await engine.aquery(question) if use_async else engine.query(question)
     if not streaming:
-        said = str(response)
+        answer = str(response)
     elif use_async:
-        said = "".join([piece async for piece in response.async_response_gen()])
+        answer = "".join([piece async for piece in response.async_response_gen()])
     else:
-        said = "".join(response.response_gen)
-    assert "dot" in said
+        answer = "".join(response.response_gen)
+    assert "dot" in answer
     assert max(map(pictures, bodies())) == 1
 
 
@@ -208,10 +208,10 @@ async def test_an_answer_about_a_picture_is_judged(
 ):
     (picture := tmp_path / "dot.png").write_bytes(base64.b64decode(PNG))
     mistral_sandbox.reply("YES")
-    said = {"query": "What?", "response": "A dot.", "contexts": ["A dot."]}
+    answer = {"query": "What?", "response": "A dot.", "contexts": ["A dot."]}
     evaluator = judge(multi_modal_llm=llm)
     evaluate = evaluator.aevaluate if use_async else evaluator.evaluate
-    result = evaluate(**said, image_paths=[str(picture)])
+    result = evaluate(**answer, image_paths=[str(picture)])
     assert (await result if use_async else result).passing
     assert pictures(bodies()[0]) == 1
 
@@ -232,7 +232,7 @@ async def test_facts_are_kept_out_of_a_talk(llm, mistral_sandbox):
     assert block.facts == ["Ada likes code"]
 
 
-async def test_a_memory_of_blocks_finds_what_was_said_long_ago(llm, embedding, mistral_sandbox):
+async def test_a_memory_of_blocks_finds_old_messages(llm, embedding, mistral_sandbox):
     class Store(SimpleVectorStore):
         """Core's own keeps no texts; this one may."""
 
@@ -263,9 +263,9 @@ async def test_a_memory_of_blocks_finds_what_was_said_long_ago(llm, embedding, m
     for _ in range(3):
         await memory.aput_messages(TALK)
     await memory.aput(ChatMessage(role="user", content="What am I called?"))
-    told = str([message.content for message in await memory.aget()])
-    assert "<fact>Is Ada</fact>" in told
-    assert "called Ada" in told
+    text = str([message.content for message in await memory.aget()])
+    assert "<fact>Is Ada</fact>" in text
+    assert "called Ada" in text
 
 
 def test_a_long_talk_is_summarised(llm, mistral_sandbox, bodies):
@@ -360,7 +360,7 @@ def test_only_the_sentences_that_matter_stay(embedding, question):
     assert found.node.get_content() == "Codestral completes code."
 
 
-async def test_a_chunk_is_told_in_the_light_of_its_document(llm, documents, bodies):
+async def test_a_chunk_gets_the_context_of_its_document(llm, documents, bodies):
     store = SimpleDocumentStore()
     store.add_documents(documents)
     chunks = SentenceSplitter(chunk_size=20, chunk_overlap=0).get_nodes_from_documents(documents)

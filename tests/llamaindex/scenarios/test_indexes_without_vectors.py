@@ -1,4 +1,4 @@
-"""Group 3: indexes that ask the model itself, when they are built or when they are searched."""
+"""Indexes that use the LLM itself when they are built or queried: summary, keyword and document summary."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def sources(response) -> list[str]:
 
 
 @BOTH
-async def test_refine_asks_once_a_document_and_carries_the_answer_on(
+async def test_refine_calls_once_per_document_and_passes_the_answer_on(
     llm, chats, documents, question, use_async
 ):
     index = SummaryIndex.from_documents(documents)
@@ -67,7 +67,7 @@ async def test_a_document_is_found_by_its_summary(
     assert "Codestral" in str(response)
 
 
-def test_the_model_weighs_summaries(llm, embedding, documents):
+def test_the_model_ranks_summaries(llm, embedding, documents):
     index = DocumentSummaryIndex.from_documents(documents, llm=llm, embed_model=embedding)
     retriever = DocumentSummaryIndexLLMRetriever(index, llm=llm, choice_top_k=1)
     (found,) = retriever.retrieve("What reads charts?")

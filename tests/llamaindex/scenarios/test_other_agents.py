@@ -1,4 +1,4 @@
-"""Group 6: agents that hand over to each other, and agents that call tools in plain text or in code."""
+"""`AgentWorkflow` with handoffs, `ReActAgent` and `CodeActAgent`."""
 
 from __future__ import annotations
 
@@ -82,9 +82,9 @@ async def test_one_agent_hands_over_to_another_and_back(team, mistral_sandbox, b
 
     assert str(result) == "It is THREE."
     assert result.current_agent_name == "counter"
-    said = results(events)
-    assert (said[0], said[2]) == ("3", "THREE")
-    assert "crier is now handling the request" in said[1]
+    outputs = results(events)
+    assert (outputs[0], outputs[2]) == ("3", "THREE")
+    assert "crier is now handling the request" in outputs[1]
     names = [sorted(tool["function"]["name"] for tool in body["tools"]) for body in bodies()]
     assert names == [["add", "handoff"]] * 2 + [["handoff", "shout"]] * 2 + [["add", "handoff"]]
     assert bodies()[2]["messages"][0] == {"role": "system", "content": "You shout."}
@@ -125,7 +125,7 @@ async def test_a_react_agent_thinks_acts_and_answers(llm, mistral_sandbox, bodie
 
 
 @BOTH
-async def test_a_react_agent_hears_of_its_own_mistakes(llm, mistral_sandbox, bodies, streaming):
+async def test_a_react_agent_is_shown_its_errors(llm, mistral_sandbox, bodies, streaming):
     mistral_sandbox.reply("Thought: Hm.\nAction: multiply\nAction Input: {}")
     mistral_sandbox.reply("Thought: I can answer.\nAnswer: No idea.")
     agent = ReActAgent(tools=[add], llm=llm, streaming=streaming)

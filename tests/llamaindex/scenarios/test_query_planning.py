@@ -1,4 +1,4 @@
-"""Group 8: engines that split, route, widen or translate a question before they answer it."""
+"""Query engines that split, route, expand or translate a question first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Group 9: rerankers, metadata extractors and graphs, by text and by tools."""
+"""Rerankers, metadata extractors and property graphs, by text and by tools."""
 
 from __future__ import annotations
 

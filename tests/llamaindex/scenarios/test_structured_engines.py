@@ -1,4 +1,4 @@
-"""Group 7 within engines: answers that are objects."""
+"""Query engines whose answers are pydantic objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Group 13: steps, contexts and memories that are stored and taken up again, and histories of others."""
+"""Workflows: steps, stored contexts and memories, and histories of other integrations."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ MEMORIES = {
 
 
 @pytest.mark.parametrize("make_memory", MEMORIES.values(), ids=MEMORIES)
-async def test_a_memory_goes_round(llm, mistral_sandbox, bodies, make_memory):
+async def test_a_memory_survives_a_round_trip(llm, mistral_sandbox, bodies, make_memory):
     memory = make_memory()
     agent = FunctionAgent(tools=[add], llm=llm)
     mistral_sandbox.reply("Let me see.", calls=[ADD], thinking="Hm.")
@@ -137,7 +137,7 @@ async def test_a_memory_goes_round(llm, mistral_sandbox, bodies, make_memory):
 
 @pytest.mark.filterwarnings("ignore:Skipping serialization of known unserializable key")
 async def test_an_agents_context_is_stored_and_taken_up_again(llm, mistral_sandbox, bodies):
-    """Core leaves the memory out of a stored context, so the memory is stored beside it."""
+    """Core leaves the memory out of a stored context, so the memory is stored separately."""
     agent = FunctionAgent(tools=[add], llm=llm)
     memory = ChatMemoryBuffer.from_defaults(token_limit=10_000)
     mistral_sandbox.reply("", calls=[ADD])
@@ -162,9 +162,9 @@ def team(llm):
 
     async def erase(ctx: Context, what: str) -> str:
         """Erase it."""
-        asked = InputRequiredEvent(prefix=f"Erase {what}?")
-        said = await ctx.wait_for_event(HumanResponseEvent, waiter_id="w", waiter_event=asked)
-        return f"{what}: {said.response}"
+        question = InputRequiredEvent(prefix=f"Erase {what}?")
+        reply = await ctx.wait_for_event(HumanResponseEvent, waiter_id="w", waiter_event=question)
+        return f"{what}: {reply.response}"
 
     # Core reads them as they are, and here they are text.
     erase.__annotations__ = {"ctx": Context, "what": str, "return": str}
@@ -243,7 +243,7 @@ async def test_a_history_of_another_vendor_goes_on_here(llm, mistral_sandbox, bo
 
 
 async def test_a_history_made_here_reads_as_openai_clients_want_it(llm, mistral_sandbox):
-    """Other vendors' classes read blocks, or plain dicts beside them; both tell the same."""
+    """Other vendors' classes read the blocks, or the plain dicts; both have the same content."""
     mistral_sandbox.reply("Let me see.", calls=[ADD])
     answer = (await llm.achat([ChatMessage(role="user", content="1 + 2?")])).message
     (block,) = [block for block in answer.blocks if isinstance(block, ToolCallBlock)]

@@ -1,4 +1,4 @@
-"""Our closed request models take and refuse what Mistral's published schemas do.
+"""Our closed request models accept and reject the same bodies as Mistral's published schemas.
 
 The schemas are no part of this repository. Where they lie beside it they are asked as well; our own
 verdicts are tested either way.
@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mistral_schemas import published
-from portkey_mistral.sandbox.endpoints.order import parse
+from portkey_mistral.sandbox.endpoints.request import parse
 from portkey_mistral.sandbox.errors import RefusalError
-from portkey_mistral.sandbox.schema import (
+from portkey_mistral.sandbox.request_models import (
     ChatModerationRequest,
     ChatRequest,
     EmbeddingRequest,

@@ -1,1 +1,1 @@
-"""One scene a file: `play(stage)` shows it, and shows the code that it runs."""
+"""One scene per file: `play(stage)` runs it and shows its code."""

@@ -1,4 +1,4 @@
-"""A Portkey config run inside this process, without a framework: the first target fails."""
+"""A Portkey config run in this process, without a framework; its first target fails."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def play(stage: Stage) -> None:
     stage.code(answer)
     stage.say("route", Text(Config.parse(ROUTE).explain()))
     stage.ask(QUESTION)
-    # No real service fails to order, so both targets are sandboxes, with a key too.
+    # A real service cannot be made to fail, so both targets are sandboxes, even with a key.
     sandbox.get("broken").fail(503, times=None)
     found = answer(SANDBOX)
     stage.say("attempts", _table(found.info.attempts))

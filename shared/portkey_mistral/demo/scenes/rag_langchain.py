@@ -9,9 +9,9 @@ from langchain_core.vectorstores import InMemoryVectorStore
 
 from langchain_portkey_mistral import ChatPortkeyMistral, PortkeyMistralEmbeddings
 from portkey_mistral.demo.corpus import passages
+from portkey_mistral.demo.material import CORPUS_QUESTION
 from portkey_mistral.demo.stage import Arguments, Stage
 
-QUESTION = "Which model completes code, and what does it cost?"
 PROMPT = ChatPromptTemplate.from_template(
     "Answer the question from the context alone, in one sentence.\n\n"
     "Context:\n{context}\n\nQuestion: {question}"
@@ -21,11 +21,11 @@ PROMPT = ChatPromptTemplate.from_template(
 def answer(documents: list[Document], connection: Arguments) -> tuple[str, list[Document]]:
     embeddings = PortkeyMistralEmbeddings(**connection)
     store = InMemoryVectorStore.from_documents(documents, embeddings)
-    found = store.similarity_search(QUESTION, k=4)
+    found = store.similarity_search(CORPUS_QUESTION, k=4)
     context = "\n\n".join(document.page_content for document in found)
 
     chain = PROMPT | ChatPortkeyMistral(**connection) | StrOutputParser()
-    return chain.invoke({"context": context, "question": QUESTION}), found
+    return chain.invoke({"context": context, "question": CORPUS_QUESTION}), found
 
 
 def play(stage: Stage) -> None:
@@ -33,7 +33,7 @@ def play(stage: Stage) -> None:
     documents = [Document(p.text, metadata={"page": p.page}) for p in passages()]
     pages = {document.metadata["page"] for document in documents}
     stage.say("corpus", f"{len(pages)} pages about models, cut into {len(documents)} passages")
-    stage.ask(QUESTION)
+    stage.ask(CORPUS_QUESTION)
     with stage.console.status("embedding the corpus"):
         text, found = answer(documents, stage.connection)
     stage.answer(text)

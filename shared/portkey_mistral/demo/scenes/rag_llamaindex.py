@@ -9,16 +9,15 @@ from llama_index.core.schema import BaseNode, TextNode
 
 from llamaindex_portkey_mistral import PortkeyMistral, PortkeyMistralEmbedding
 from portkey_mistral.demo.corpus import passages
+from portkey_mistral.demo.material import CORPUS_QUESTION
 from portkey_mistral.demo.stage import Arguments, Stage
-
-QUESTION = "Which model completes code, and what does it cost?"
 
 
 def answer(nodes: list[BaseNode], connection: Arguments) -> Any:
     embedding = PortkeyMistralEmbedding(**connection)
     index = VectorStoreIndex(nodes, embed_model=embedding)
     llm = PortkeyMistral(**connection)
-    return index.as_query_engine(llm=llm, similarity_top_k=4).query(QUESTION)
+    return index.as_query_engine(llm=llm, similarity_top_k=4).query(CORPUS_QUESTION)
 
 
 def play(stage: Stage) -> None:
@@ -27,7 +26,7 @@ def play(stage: Stage) -> None:
         TextNode(text=p.text, metadata={"page": p.page}, excluded_embed_metadata_keys=["page"])
         for p in passages()
     ]
-    stage.ask(QUESTION)
+    stage.ask(CORPUS_QUESTION)
     with stage.console.status("embedding the corpus"):
         found = answer(nodes, stage.connection)
     stage.answer(str(found))

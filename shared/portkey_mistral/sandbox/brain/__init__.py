@@ -1,4 +1,4 @@
-"""The stand-in for a model: no knowledge and no chance, but useful work with what a prompt holds."""
+"""The stand-in for a model: deterministic and without knowledge, it only uses the content of the prompt."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from pydantic_core import to_json
 
 from portkey_mistral.models import ModelInfo
 from portkey_mistral.sandbox.answers import Answer
-from portkey_mistral.sandbox.brain.calling import choose_calls
+from portkey_mistral.sandbox.brain.citations import cited
 from portkey_mistral.sandbox.brain.code import complete_code
-from portkey_mistral.sandbox.brain.filling import fill
-from portkey_mistral.sandbox.brain.formats import digest, in_known_format
-from portkey_mistral.sandbox.brain.json_mode import as_prompted
-from portkey_mistral.sandbox.brain.react import in_react
-from portkey_mistral.sandbox.brain.reading import question_in, read_prompt, subject
-from portkey_mistral.sandbox.brain.speech import (
+from portkey_mistral.sandbox.brain.conversation import Conversation, read_conversation
+from portkey_mistral.sandbox.brain.framework_prompts import answer_framework_prompt, restate_choices
+from portkey_mistral.sandbox.brain.json_mode import answer_as_json
+from portkey_mistral.sandbox.brain.prompts import find_context, question_in, subject
+from portkey_mistral.sandbox.brain.react import answer_react
+from portkey_mistral.sandbox.brain.schema_values import fill
+from portkey_mistral.sandbox.brain.text_answers import (
     about_itself,
     computed,
     from_context,
@@ -24,26 +25,28 @@ from portkey_mistral.sandbox.brain.speech import (
     from_results,
     repeated,
 )
-from portkey_mistral.sandbox.brain.talk import Talk, read_talk
-from portkey_mistral.sandbox.schema import ChatRequest, ReasoningEffort
+from portkey_mistral.sandbox.brain.tool_calls import choose_calls
+from portkey_mistral.sandbox.request_models import ChatRequest, ReasoningEffort
 
 __all__ = ["complete_code", "respond", "varied"]
 
 _OPENERS = ("", "Put differently: ", "In other words: ", "Once more: ")
-_THINKS_UNASKED = "mistral-large-4"
+_REASONS_BY_DEFAULT = "mistral-large-4"
 
 
 def respond(request: ChatRequest, model: ModelInfo) -> Answer:
-    """Answer a conversation that passed all checks. Equal conversations get equal answers."""
-    talk = read_talk(request)
-    thinking = _thoughts(talk) if _thinks(request, model) else ""
-    if calls := choose_calls(talk):
+    """Answer a valid request. Equal conversations get equal answers."""
+    conversation = read_conversation(request)
+    thinking = _thoughts(conversation) if _reasons(request, model) else ""
+    if calls := choose_calls(conversation):
         return Answer(calls=calls, thinking=thinking)
-    return Answer(_written(talk), thinking=thinking)
+    if conversation.schema is None and not conversation.as_json and (chunks := cited(conversation)):
+        return Answer(chunks, thinking=thinking)
+    return Answer(_text_answer(conversation), thinking=thinking)
 
 
 def varied(answer: Answer, index: int) -> Answer:
-    """Word an answer in another way for the choices after the first; JSON and calls stay as they are."""
+    """Rephrase an answer for the choices after the first; JSON and tool calls stay as they are."""
     text = answer.content
     if not index or not isinstance(text, str) or not text or text[0] in "{[":
         return answer
@@ -51,41 +54,41 @@ def varied(answer: Answer, index: int) -> Answer:
     return Answer(opener + text, answer.calls, answer.thinking, answer.finish_reason)
 
 
-def _written(talk: Talk) -> str:
-    if talk.schema is not None:
-        text = digest(talk.said) or subject(talk)
-        return to_json(fill(talk.schema, text, wider=talk.everything)).decode()
+def _text_answer(conversation: Conversation) -> str:
+    if conversation.schema is not None:
+        text = restate_choices(conversation) or subject(conversation)
+        return to_json(fill(conversation.schema, text, wider=conversation.full_text)).decode()
     for writer in _WRITERS:
-        if (written := writer(talk)) is not None:
-            return written
-    return about_itself(talk)
+        if (answer := writer(conversation)) is not None:
+            return answer
+    return about_itself(conversation)
 
 
-def _from_prompt(talk: Talk) -> str | None:
-    reading = read_prompt(talk)
-    return from_context(reading) if reading else None
+def _from_prompt(conversation: Conversation) -> str | None:
+    prompt = find_context(conversation)
+    return from_context(prompt) if prompt else None
 
 
-Writer: TypeAlias = Callable[[Talk], str | None]
+Writer: TypeAlias = Callable[[Conversation], str | None]
 _WRITERS: Sequence[Writer] = (
-    in_react,
+    answer_react,
     from_results,
-    as_prompted,
+    answer_as_json,
     repeated,
-    in_known_format,
+    answer_framework_prompt,
     _from_prompt,
     computed,
     from_history,
 )
 
 
-def _thinks(request: ChatRequest, model: ModelInfo) -> bool:
+def _reasons(request: ChatRequest, model: ModelInfo) -> bool:
     effort = request.reasoning_effort
     if effort is None:
-        return model.id == _THINKS_UNASKED
+        return model.id == _REASONS_BY_DEFAULT
     return effort is not ReasoningEffort.NONE
 
 
-def _thoughts(talk: Talk) -> str:
-    question = question_in(talk.said) if talk.said else "to go on"
+def _thoughts(conversation: Conversation) -> str:
+    question = question_in(conversation.user_text) if conversation.user_text else "to go on"
     return f"The user asks: {question} I look for what the conversation itself holds about it."

@@ -1,6 +1,6 @@
-"""Complete code in the middle without a model: by the name and signature of the function that is open.
+"""Complete code without a model, from the name and signature of the function around the gap.
 
-What stands after the gap decides too: if it returns a name that nothing has set, the gap sets it.
+The suffix matters too: if it uses a name that is not defined, the completion defines it.
 """
 
 from __future__ import annotations
@@ -28,9 +28,21 @@ _OPEN_CALL = re.compile(r"(?<!\w)(?P<callee>\w+)\($")
 _ASSIGNMENT = re.compile(r"(?<!\w)(?P<name>\w+) ?= ?$")
 
 
+_EXAMPLES = {
+    "str": '"abc"',
+    "bytes": 'b"abc"',
+    "bool": "True",
+    "list": "[1, 2, 3]",
+    "sequence": "[1, 2, 3]",
+    "iterable": "[1, 2, 3]",
+    "dict": "{}",
+    "mapping": "{}",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class _Function:
-    """The function that is open where the gap is. `indent` is that of its body."""
+    """The function around the gap. `indent` is the one of its body."""
 
     name: str
     arguments: Sequence[str]
@@ -41,7 +53,7 @@ class _Function:
 
 
 def complete_code(prompt: str, suffix: str) -> str:
-    """Return what could stand between a prompt and a suffix. Equal prompts and suffixes give equal code."""
+    """Return code that fits between a prompt and a suffix. Deterministic."""
     if inline := _inline(prompt, suffix):
         return inline
     function = _open_function(prompt)
@@ -52,19 +64,19 @@ def complete_code(prompt: str, suffix: str) -> str:
         and function.name.startswith("test")
         and (tested := _tested(prompt, function))
     ):
-        return _laid_out(function, [tested], prompt, suffix)
+        return _indented(function, [tested], prompt, suffix)
     value = _value(function)
-    wanted = _wanted_name(prompt, suffix)
+    wanted = _undefined_name(prompt, suffix)
     last = f"{wanted} = {value}" if wanted else f"return {value}"
     if function.returns in {"None", "void"} and not wanted:
         last = f"print({value})" if function.python else f"console.log({value})"
     elif wanted and not function.python:
         last = f"const {last}"
-    return _laid_out(function, [last], prompt, suffix)
+    return _indented(function, [last], prompt, suffix)
 
 
 def _inline(prompt: str, suffix: str) -> str | None:
-    """Complete the line that is open: the arguments of a call, or the value of an assignment."""
+    """Complete an unfinished line: the arguments of a call, or the value of an assignment."""
     line = prompt.rsplit("\n", 1)[-1]
     if (
         (call := _OPEN_CALL.search(line))
@@ -109,7 +121,7 @@ def _indent(begun: str) -> str:
 
 
 def _tested(prompt: str, test: _Function) -> str | None:
-    """Return an assertion on the function that a test is named after, or else on the last one."""
+    """Return an assertion about the function that a test is named after, or about the last one."""
     functions = [
         match for match in _PYTHON.finditer(prompt) if not match["name"].startswith("test")
     ]
@@ -118,7 +130,9 @@ def _tested(prompt: str, test: _Function) -> str | None:
     named = [each for each in functions if each["name"] in test.name]
     target = (named or functions)[-1]
     given = ", ".join(
-        str(place) for place, _ in enumerate(target["arguments"].split(","), 1) if _.strip()
+        _example(argument, position)
+        for position, argument in enumerate(target["arguments"].split(","), 1)
+        if argument.strip()
     )
     call = f"{target['name']}({given})"
     return (
@@ -128,8 +142,15 @@ def _tested(prompt: str, test: _Function) -> str | None:
     )
 
 
+def _example(argument: str, position: int) -> str:
+    """Return a value for an argument, by its annotation: a number where it has none."""
+    _, _, annotation = argument.partition(":")
+    kind = re.match(r"\s*(\w*)", annotation)
+    return _EXAMPLES.get(kind[1].lower() if kind else "", str(position))
+
+
 def _value(function: _Function) -> str:
-    """Return what a function gives, from what its name says, else from its arguments."""
+    """Return the return value of a function, derived from its name, or from its arguments."""
     words = set(split_name(function.name).lower().split())
     for keys, write in (_PYTHON_BODIES if function.python else _BRACE_BODIES).items():
         if words & set(keys.split()) and (body := write(function.name, *_pair(function.arguments))):
@@ -191,8 +212,8 @@ _BRACE_BODIES: Mapping[str, _Write] = {
 }
 
 
-def _wanted_name(prompt: str, suffix: str) -> str | None:
-    """Return the name that the code after the gap takes for granted."""
+def _undefined_name(prompt: str, suffix: str) -> str | None:
+    """Return the undefined name that the suffix uses."""
     found = _RETURNED.match(suffix) or _USED.search(suffix.split("\n\n", maxsplit=1)[0])
     if (
         not found
@@ -203,18 +224,18 @@ def _wanted_name(prompt: str, suffix: str) -> str | None:
     return None if found.group(1).isdigit() else found.group(1)
 
 
-def _laid_out(function: _Function, lines: Sequence[str], prompt: str, suffix: str) -> str:
+def _indented(function: _Function, lines: Sequence[str], prompt: str, suffix: str) -> str:
     end = "" if function.python else ";"
     here = prompt.rsplit("\n", 1)[-1]
-    # The gap may begin right behind the signature, in an empty line, or behind its indent.
+    # The gap may begin right after the signature, in an empty line, or after its indent.
     start = f"\n{function.indent}" if here.strip() else function.indent[len(here) :]
     text = start + f"{end}\n{function.indent}".join(lines) + end
     return text if suffix.startswith("\n") else f"{text}\n"
 
 
 def _statement(prompt: str, suffix: str) -> str:
-    """Complete code in which no function is open, or text."""
-    wanted = _wanted_name(prompt, suffix)
+    """Complete code outside any function, or text."""
+    wanted = _undefined_name(prompt, suffix)
     if wanted:
         return f"{wanted} = {_constant(wanted)}\n"
     last = next((line.strip() for line in reversed(prompt.splitlines()) if line.strip()), "")

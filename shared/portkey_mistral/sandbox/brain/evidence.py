@@ -1,14 +1,16 @@
-"""What a text holds that could be the value of a property: numbers, dates, names, quotations, lists.
+"""Find values for properties in a text: numbers, dates, names, quotations, lists.
 
-An `Evidence` remembers what it gave away, so that two properties do not get the same number.
+An `Evidence` remembers what it returned, so that two properties do not get the same number.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 
 from portkey_mistral.sandbox.brain.words import sentences, split_name, stems
+from portkey_mistral.sandbox.json_schema.patterns import matches
 
 __all__ = ["Evidence"]
 
@@ -57,10 +59,11 @@ _SHAPES = {
     "uuid": re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE),
     "phone": re.compile(r"\+?\d[\d ()-]{6,}\d"),
 }  # fmt: skip
+_PAIR = re.compile(r"([^\W\d][\w -]{0,40}?)\s*(?::|=)\s*([^,;\n]+)")
 _ACTS = re.compile(
     r"(?:\s+(?:is|was|are|has|had|have|lives?|works?|wants?|likes?|bought|and|said)\b|['\u2019]s\b|,)"
 )
-# Sentence openers that only look like names, and what frameworks write into prompts.
+# Words at the start of sentences that only look like names, and words of framework prompts.
 _NO_NAMES = frozenset(
     _words("""a an and are book can create could do does extract fetch find for from get give generate hello hey hi how i
     if in is it let list look my need now of ok on please plan query question answer context remember schedule
@@ -71,26 +74,33 @@ _NO_NAMES = frozenset(
 
 
 class Evidence:
-    """The values to be found in one text."""
+    """The values found in one text."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._numbers = [*_NUMBER.finditer(text)]
         self._dates = [*_LONG_DATE.finditer(text)]
-        self._taken: set[tuple[int, int]] = set()
-        self._given: set[str] = set()
+        self._folded = text.casefold()
+        self._near: dict[int, dict[str, int]] = {}
+        self._used_spans: set[tuple[int, int]] = set()
+        self._used_texts: set[str] = set()
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """The stems of the text's words, without stop words."""
+        return frozenset(stems(self.text))
 
     def is_free(self, text: str) -> bool:
-        """Tell whether no other property got this text; whole sentences may be given twice."""
-        return text not in self._given or (" " in text.strip() and text[-1] in ".?!")
+        """Return whether no other property has this text; whole sentences may be used twice."""
+        return text not in self._used_texts or (" " in text.strip() and text[-1] in ".?!")
 
     def take(self, text: str) -> None:
-        self._given.add(text)
+        self._used_texts.add(text)
 
     def labelled(self, name: str) -> str | None:
-        """Return what stands behind the property's own name: `Name: X`, `name is X`, `"name": "X"`."""
-        label = re.escape(split_name(name)).replace(r"\ ", r"[ _-]")
-        found = re.search(
+        """Return the value labelled with the property's name: `Name: X`, `name is X`, `"name": "X"`."""
+        label = self._label(name)
+        found = label and re.search(
             rf"(?<!\w)[\"'*_]*{label}[\"'*_]*\s*(?::|=|\bis\b|\bare\b|\bwas\b)\s*[\"'“]?([^\n\"”]+)",
             self.text,
             re.IGNORECASE,
@@ -101,11 +111,11 @@ class Evidence:
         return value.strip(" '\"*_,") or None
 
     def number(self, name: str, description: str, *, fits: Callable[[float], bool]) -> float | None:
-        """Return the number that stands nearest to the property's words, else the next unused one."""
+        """Return the number nearest to the property's words, otherwise the next unused one."""
         free = [
             match
             for match in self._numbers
-            if match.span() not in self._taken and fits(_value(match.group()))
+            if match.span() not in self._used_spans and fits(_value(match.group()))
         ]
         if not free:
             return None
@@ -113,7 +123,7 @@ class Evidence:
         chosen = min(free, key=lambda match: (self._distance(match, clues), match.start()))
         if self._distance(chosen, clues) == _FAR:
             chosen = free[0]
-        self._taken.add(chosen.span())
+        self._used_spans.add(chosen.span())
         return _value(chosen.group())
 
     def shaped(self, shape: str) -> str | None:
@@ -122,19 +132,17 @@ class Evidence:
             return self._take(long, _iso(long))
         pattern = _SHAPES.get(shape)
         found = (match for match in pattern.finditer(self.text)) if pattern else ()
-        return next((self._take(m, m.group()) for m in found if m.span() not in self._taken), None)
+        return next(
+            (self._take(m, m.group()) for m in found if m.span() not in self._used_spans), None
+        )
 
     def matching(self, pattern: str) -> str | None:
-        """Return the first words that fit a pattern wholly."""
-        try:
-            compiled = re.compile(pattern)
-        except re.error:
-            return None
+        """Return the first word that matches a pattern."""
         words = re.findall(r"[^\s,;\"'()]+", self.text)
-        return next((word for each in words if compiled.search(word := each.rstrip(".?!"))), None)
+        return next((word for each in words if matches(pattern, word := each.rstrip(".?!"))), None)
 
     def member(self, members: Sequence[object]) -> object | None:
-        """Return the member of an enum that the text names first, by whole words."""
+        """Return the enum member that occurs first in the text, as a whole word."""
         places = [
             (match.start(), place)
             for place, member in enumerate(members)
@@ -151,16 +159,16 @@ class Evidence:
         return self._free(_QUOTED.finditer(self.text))
 
     def foreign(self) -> list[str]:
-        """Return runs of text in other than Latin script."""
+        """Return runs of text in scripts other than Latin."""
         return self._free(_FOREIGN.finditer(self.text))
 
     def places(self) -> list[str]:
         return self._free(_PLACE.finditer(self.text))
 
     def names(self) -> list[str]:
-        """Return runs of capitalised words: things that are or do something, then places, then the rest.
+        """Return runs of capitalised words: subjects of a verb first, then places, then the rest.
 
-        A single word that merely begins a sentence is the least likely name.
+        A single word at the start of a sentence is the least likely name.
         """
         strong: list[str] = []
         weak: list[str] = []
@@ -185,21 +193,21 @@ class Evidence:
         return begins and len(proper) == 1 and not _ACTS.match(self.text[match.end() :])
 
     def source(self) -> str | None:
-        """Return what stands behind "from", or the unit of the first number."""
+        """Return the word after "from", or the unit of the first number."""
         found = re.search(r"\bfrom ([\w'-]+)", self.text) or re.search(
             r"\d ([^\W\d][\w'-]*)", self.text
         )
         return found.group(1) if found else None
 
     def target(self) -> str | None:
-        """Return what stands behind "to" or "into"."""
+        """Return the word after "to" or "into"."""
         found = re.search(r"\b(?:in)?to ([\w'-]+)", self.text)
         return found.group(1) if found else None
 
     def listed(self, name: str) -> list[str]:
-        """Return the parts of an enumeration that the property's own name announces."""
-        label = re.escape(split_name(name)).replace(r"\ ", r"[ _-]")
-        found = re.search(
+        """Return the parts of an enumeration that follows the property's name."""
+        label = self._label(name)
+        found = label and re.search(
             rf"(?<!\w){label}\s*(?:\w+\s+)?(?::|=|\bare\b|\binclude)\s*([^.;\n]+)",
             self.text,
             re.IGNORECASE,
@@ -210,53 +218,75 @@ class Evidence:
             else []
         )
 
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return labels and what they stand before: "apples: 3, pears: 4"."""
+        found = _PAIR.findall(self.text)
+        return [(name.strip(), value.strip()) for name, value in found]
+
     def series(self) -> list[str]:
         """Return the parts of an enumeration: "a, b and c", or the lines of a list."""
-        bullets = re.findall(r"^\s*(?:[-*•]|\d+[.)])\s+(.+)$", self.text, re.MULTILINE)
+        bullets = re.findall(r"^[^\S\n]*(?:[-*•]|\d+[.)])\s+(.+)$", self.text, re.MULTILINE)
         if bullets:
             return [bullet.strip() for bullet in bullets]
         return next(filter(None, map(_enumerated, sentences(self.text))), [])
 
     def mentions(self, name: str) -> bool:
-        """Tell whether the text speaks of a property and does not deny it."""
+        """Return whether the text mentions a property without negating it."""
         wanted = set(stems(split_name(name))) or {name}
-        words = set(stems(self.text))
-        return bool(wanted & words) and not self.denies(name)
+        return bool(wanted & self.stems) and not self.denies(name)
 
     def denies(self, name: str) -> bool:
-        label = re.escape(split_name(name)).replace(r"\ ", r"[ _-]")
+        label = self._label(name)
         return bool(
-            re.search(
+            label
+            and re.search(
                 rf"\b(?:no|not|without|never|isn't|don't|skip)\s+(?:\w+ )?{label}",
                 self.text,
                 re.IGNORECASE,
             )
         )
 
+    def _label(self, name: str) -> str:
+        """Return a pattern for the words of a name; an empty one if the text does not contain the first of them.
+
+        A schema may have thousands of names, and compiling a pattern takes much longer than to look for a word.
+        """
+        words = split_name(name)
+        if words.partition(" ")[0].casefold() not in self._folded:
+            return ""
+        return re.escape(words).replace(r"\ ", r"[ _-]")
+
     def _free(self, matches: Iterable[re.Match[str]]) -> list[str]:
         found = [match.group(match.lastindex or 0).strip() for match in matches]
         return list(dict.fromkeys(each for each in found if each))
 
     def _take(self, match: re.Match[str], value: str) -> str:
-        self._taken.add(match.span())
-        self._taken.update(
+        self._used_spans.add(match.span())
+        self._used_spans.update(
             n.span() for n in self._numbers if match.start() <= n.start() < match.end()
         )
         return value
 
     def _distance(self, number: re.Match[str], clues: set[str]) -> int:
-        """Count the words between a number and the nearest clue in its clause; clues behind count less."""
-        before = re.split(r"[.;?!\n]", self.text[: number.start()])[-1]
-        after = re.split(r"[.;?!\n]|,\s", self.text[number.end() :])[0]
-        distances = [
-            place + offset
-            for offset, side in ((0, reversed(_all_stems(before))), (0, _all_stems(after)))
-            for place, each in enumerate(side)
-            if each in clues
-        ]
-        return min(distances, default=_FAR)
+        """Return the number of words between a number and the nearest clue in its clause."""
+        near = self._words_near(number)
+        return min((near[clue] for clue in clues & near.keys()), default=_FAR)
+
+    def _words_near(self, number: re.Match[str]) -> dict[str, int]:
+        """Return the words in the clause of a number, each with its distance."""
+        near = self._near.get(number.start())
+        if near is None:
+            start, end = number.span()
+            before = re.split(r"[.;?!\n]", self.text[max(start - _NEAR, 0) : start])[-1]
+            after = re.split(r"[.;?!\n]|,\s", self.text[end : end + _NEAR])[0]
+            near = self._near[start] = {}
+            for side in (reversed(_all_stems(before)), _all_stems(after)):
+                for distance, word in enumerate(side):
+                    near[word] = min(distance, near.get(word, distance))
+        return near
 
 
+_NEAR = 300
 _FAR = 10_000
 _LONGEST_PART = 2
 _LEADS = re.compile(
@@ -267,7 +297,7 @@ _SERIES = re.compile(r",\s*(?:and|or)\s+|,\s*|(?<!\s)\s+(?:and|or)\s+")
 
 
 def _enumerated(sentence: str) -> list[str]:
-    """Return "carrots", "onions" and "salt" of "We need carrots, onions and salt"."""
+    """Return "carrots", "onions", "salt" for "We need carrots, onions and salt"."""
     head, colon, tail = sentence.partition(":")
     first, *others = _SERIES.split(tail if colon else head)
     if len(others) < (1 if colon else 2):
@@ -280,7 +310,7 @@ def _enumerated(sentence: str) -> list[str]:
 
 
 def _all_stems(text: str) -> list[str]:
-    """Return one stem a word, stop words left as they are, so that distances are true."""
+    """Return one stem per word, stop words included, so that distances count all words."""
     return [(stems(word) or [word])[0] for word in re.findall(r"[^\W_]+", text)]
 
 

@@ -1,4 +1,4 @@
-"""JSON without a schema in the request: the schema, example or keys are in the prompt."""
+"""JSON mode without a schema in the request: the prompt contains a schema, an example or keys."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from portkey_mistral.sandbox.brain.filling import fill
-from portkey_mistral.sandbox.brain.talk import Talk
+from portkey_mistral.sandbox.brain.conversation import Conversation
+from portkey_mistral.sandbox.brain.schema_values import fill
 from portkey_mistral.sandbox.brain.words import sentences, stems
+from portkey_mistral.sandbox.json_schema.schemas import schema_error
 
-__all__ = ["as_prompted"]
+__all__ = ["answer_as_json"]
 
 _QUOTED_KEY = re.compile(r"[\"'`\u2018“]([A-Za-z_][\w-]*)[\"'`\u2019”]")
 _LISTED_KEYS = re.compile(
     r"\b(?:keys|fields|properties|attributes)\b[^\w\n]*((?:[a-z_]+(?:, | and |, and )?)+)"
 )
-# A text with more loose braces than this is code, not a prompt with an example.
+# More unbalanced braces than this mean code, not a prompt with an example.
 _MOST_FAILURES = 50
 _TYPES = {bool: "boolean", int: "integer", float: "number"}
 _NUMERIC = frozenset(
@@ -26,17 +27,23 @@ _NUMERIC = frozenset(
 )
 
 
-def as_prompted(talk: Talk) -> str | None:
-    """Answer in JSON where the request or the prompt asks for it, None elsewhere."""
-    prompt = "\n\n".join(turn.text for turn in talk.turns if turn.role in {"system", "user"})
-    schemas = [(text, value) for text, value in _objects(prompt) if "properties" in value]
+def answer_as_json(conversation: Conversation) -> str | None:
+    """Answer in JSON if the request or the prompt asks for it, otherwise None."""
+    prompt = "\n\n".join(
+        turn.text for turn in conversation.turns if turn.role in {"system", "user"}
+    )
+    schemas = [
+        (text, value)
+        for text, value in _objects(prompt)
+        if "properties" in value and schema_error(value) is None
+    ]
     if schemas:
         text, schema = schemas[-1]
-        subject = talk.said.replace(text, "").strip() or prompt.replace(text, "")
+        subject = conversation.user_text.replace(text, "").strip() or prompt.replace(text, "")
         return _filled(schema, _without_format(subject), prompt.replace(text, ""))
-    if not talk.as_json:
+    if not conversation.as_json:
         return None
-    return _filled(_guessed(prompt), _without_keys(talk.said), _without_keys(prompt))
+    return _filled(_guessed(prompt), _without_keys(conversation.user_text), _without_keys(prompt))
 
 
 def _filled(schema: Mapping[str, Any], text: str, wider: str) -> str:
@@ -44,7 +51,7 @@ def _filled(schema: Mapping[str, Any], text: str, wider: str) -> str:
 
 
 def _guessed(prompt: str) -> Mapping[str, Any]:
-    """Make a schema of an example object or of the keys that the prompt names."""
+    """Derive a schema from an example object or from the keys named in the prompt."""
     examples = [value for _, value in _objects(prompt) if value]
     if examples:
         properties = {key: _like(value, key) for key, value in examples[-1].items()}
@@ -59,7 +66,7 @@ def _guessed(prompt: str) -> Mapping[str, Any]:
 
 
 def _like(value: object, name: str) -> Mapping[str, Any]:
-    """Return the schema of an example value, or of a name where there is none."""
+    """Return the schema of an example value, or of a property name if the value is None."""
     match value:
         case bool() | int() | float():
             return {"type": _TYPES[type(value)]}
@@ -75,7 +82,7 @@ def _like(value: object, name: str) -> Mapping[str, Any]:
 
 
 def _objects(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the JSON objects that stand in a text, outermost only."""
+    """Yield the outermost JSON objects in a text."""
     start = text.find("{")
     failures = 0
     while start >= 0 and failures < _MOST_FAILURES:
@@ -94,8 +101,8 @@ def _objects(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def _closing(text: str, start: int) -> int:
     depth = 0
     quoted = escaped = False
-    for place in range(start, len(text)):
-        letter = text[place]
+    for position in range(start, len(text)):
+        letter = text[position]
         if quoted:
             quoted = escaped or letter != '"'
             escaped = letter == "\\" and not escaped
@@ -104,12 +111,12 @@ def _closing(text: str, start: int) -> int:
         elif letter in "{}":
             depth += 1 if letter == "{" else -1
             if not depth:
-                return place
+                return position
     return len(text)
 
 
 def _without_keys(text: str) -> str:
-    """Leave out examples and the sentences that speak of JSON and its keys, unless that is all."""
+    """Remove examples and the sentences about JSON and its keys, unless nothing else is left."""
     for example, _ in _objects(text):
         text = text.replace(example, "")
     kept = [each for each in sentences(text) if not re.search(r"\bJSON\b|\bkeys?\b", each)]
@@ -117,7 +124,7 @@ def _without_keys(text: str) -> str:
 
 
 def _without_format(text: str) -> str:
-    """Leave out what a framework says about the format, so that it is not taken for content."""
+    """Remove a framework's format instructions, so that they are not mistaken for content."""
     text = re.sub(r"Here's a JSON schema to follow:|Output a valid JSON object.*", "", text)
     text = re.sub(
         r"The output should be formatted as a JSON instance.*?schema:", "", text, flags=re.DOTALL

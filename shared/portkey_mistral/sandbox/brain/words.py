@@ -1,16 +1,17 @@
-"""Split text into sentences and into the stems of the words that carry its meaning."""
+"""Split text into sentences and into the stems of its content words."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+
+from portkey_mistral.sandbox.brain.blocks import Block, blocks
 
 __all__ = [
-    "is_heading",
     "is_question",
     "number_in",
     "prose",
     "sentences",
+    "sentences_of",
     "split_name",
     "stem",
     "stems",
@@ -20,7 +21,6 @@ _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]*[^\Wa-z])|(?<=[。\uff01\uff1f])")
 _MARKS = re.compile(r"^\s*(?:#+|[-*•>]|\d+[.)])\s+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_HEADING = re.compile(r"^\s*(?:#+\s+\S|[a-z_]+: \S.{0,80}$)")
 _NUMBER = re.compile(r"\d")
 _SUFFIXES = (
     "ations", "ation", "ments", "ment", "ings", "ions", "ing", "ion", "ies", "ed", "es", "ly", "e", "s", "y",
@@ -40,7 +40,7 @@ _STOPWORDS = _set(
     that the their them then there these they this those to too under up upon us use used using very was we
     were what when where which while who whom whose why will with would you your yes"""
 )
-# Words that ask for the same thing, after the one that stands for them.
+# Synonyms; the first of each line stands for all of them.
 _SAME_MEANING = (
     "cost price pricing priced expensive cheap usd eur",
     "weather forecast temperature rain rainy sunny",
@@ -57,7 +57,7 @@ _SAME_MEANING = (
 
 
 def _cut(word: str) -> str:
-    """Take off the commonest English endings."""
+    """Strip the commonest English suffixes."""
     for suffix in _SUFFIXES:
         if word.endswith(suffix) and len(word) - len(suffix) >= _SHORTEST_STEM:
             return word.removesuffix(suffix)
@@ -68,33 +68,45 @@ _SAME = {_cut(word): _cut(words.split()[0]) for words in _SAME_MEANING for word 
 
 
 def stem(word: str) -> str:
-    """Return one form for "completes" and "completion", and for words that mean the same."""
+    """Return the same stem for "completes" and "completion", and for synonyms."""
     cut = _cut(re.split(r"['\u2019]", word.lower())[0])
     return _SAME.get(cut, cut)
 
 
 def stems(text: str) -> list[str]:
-    """Return the stems of a text's words in their order, without those that say nothing."""
+    """Return the stems of a text's words in order, without stop words."""
     return [stem(word) for word in _WORD.findall(text) if word.lower() not in _STOPWORDS]
 
 
 def split_name(name: str) -> str:
-    """Write the name of a function or property as words: `get_weather`, `getWeather` -> "get weather"."""
+    """Split an identifier into words: `get_weather`, `getWeather` -> "get weather"."""
     return _CAMEL.sub(" ", name).replace("_", " ").replace("-", " ")
 
 
 def sentences(text: str) -> list[str]:
-    """Split at line ends and after sentences, without the marks of lists and headings."""
-    return list(_sentences(text.splitlines()))
+    """Split into sentences, items of lists, headings and blocks of code, without their marks."""
+    return [sentence for block in blocks(text) for sentence in sentences_of(block)]
+
+
+def sentences_of(block: Block) -> list[str]:
+    if block.kind == "code":
+        return [block.text.strip()]
+    parts = _SENTENCE_END.split(_MARKS.sub("", block.text))
+    return [part.strip() for part in parts if part.strip()]
 
 
 def prose(text: str) -> str:
-    """Leave out headings and lines of metadata (`file_name: x`)."""
-    return "\n".join(line for line in text.splitlines() if not is_heading(line))
-
-
-def is_heading(line: str) -> bool:
-    return bool(_HEADING.match(line))
+    """Remove headings and metadata (`file_name: x`)."""
+    kept: list[str] = []
+    paragraph = 0
+    for block in blocks(text):
+        if block.kind in ("heading", "metadata"):
+            continue
+        if kept and block.paragraph != paragraph:
+            kept.append("")
+        paragraph = block.paragraph
+        kept.append(f"```\n{block.text}\n```" if block.kind == "code" else block.text)
+    return "\n".join(kept)
 
 
 def is_question(text: str) -> bool:
@@ -103,10 +115,3 @@ def is_question(text: str) -> bool:
 
 def number_in(text: str) -> bool:
     return bool(_NUMBER.search(text))
-
-
-def _sentences(lines: Iterable[str]) -> Iterable[str]:
-    for line in lines:
-        for sentence in _SENTENCE_END.split(_MARKS.sub("", line)):
-            if stripped := sentence.strip():
-                yield stripped

@@ -1,4 +1,4 @@
-"""Chat and fill-in-the-middle: check, let the stand-in answer, and send it whole or as events."""
+"""Chat and fill-in-the-middle: check the request, get an answer, encode it whole or as a stream."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from portkey_mistral.models import ModelInfo
 from portkey_mistral.sandbox import limits, moderation, tokens
 from portkey_mistral.sandbox.answers import Answer
 from portkey_mistral.sandbox.brain import complete_code, respond, varied
+from portkey_mistral.sandbox.brain.schema_values import UnfillableSchemaError
 from portkey_mistral.sandbox.completions import Bounds, Completion, Head, bounded
-from portkey_mistral.sandbox.endpoints.order import Order, deprecation, parse, token_limits
-from portkey_mistral.sandbox.errors import blocked_by_guardrail
-from portkey_mistral.sandbox.faults import DONE, damaged, on_the_wire
-from portkey_mistral.sandbox.replies import Reply, json_reply
-from portkey_mistral.sandbox.schema import (
+from portkey_mistral.sandbox.endpoints.request import (
+    SandboxRequest,
+    deprecation,
+    parse,
+    token_limits,
+)
+from portkey_mistral.sandbox.errors import blocked_by_guardrail, invalid_args
+from portkey_mistral.sandbox.faults import DONE, damaged, sse_stream
+from portkey_mistral.sandbox.message_order import check_message_order
+from portkey_mistral.sandbox.request_models import (
     AssistantMessage,
     ChatRequest,
     FIMRequest,
@@ -24,81 +30,90 @@ from portkey_mistral.sandbox.schema import (
     ModerationV1,
     ModerationV2,
 )
-from portkey_mistral.sandbox.schema import Completion as CompletionRequest
-from portkey_mistral.sandbox.turns import check_turns
+from portkey_mistral.sandbox.request_models import Completion as CompletionRequest
+from portkey_mistral.sandbox.responses import SandboxResponse, json_response
 
 __all__ = ["chat", "fim"]
 
 _CACHE_BLOCK = 64
+# There is always priority capacity in the sandbox.
+_SERVED_TIERS: Mapping[str | None, str] = {"auto": "priority", "standard_only": "standard"}
 
 
-def chat(order: Order) -> Reply:
+def chat(request: SandboxRequest) -> SandboxResponse:
     """Answer `POST /v1/chat/completions`."""
-    request = parse(ChatRequest, order.body)
-    model = limits.require_model(request.model, "chat", today=order.today)
-    check_turns(request.messages)
-    limits.check_chat(request, model)
-    verdicts = _verdicts(request.guardrails or (), request.messages)
-    prefix = _prefix(request.messages)
+    params = parse(ChatRequest, request.body)
+    model = limits.require_model(params.model, "chat", today=request.today)
+    check_message_order(params.messages)
+    limits.check_chat(params, model)
+    verdicts = _verdicts(params.guardrails or (), params.messages)
+    prefix = _prefix(params.messages)
     completion = Completion(
-        Head(order.id, int(order.now), request.model),
-        _answers(request, order.scripted() or respond(request, model), prefix),
-        limits.prompt_tokens(request.messages, request.tools),
-        cached_tokens=_cached_tokens(request, order),
+        Head(request.id, int(request.now), params.model),
+        _answers(params, request.scripted() or _respond(params, model), prefix),
+        limits.prompt_tokens(params.messages, params.tools),
+        cached_tokens=_cached_tokens(params, request),
         prefix_tokens=tokens.count(prefix),
-        logprobs=bool(request.logprobs),
-        top_logprobs=request.top_logprobs or 0,
+        logprobs=bool(params.logprobs),
+        top_logprobs=params.top_logprobs or 0,
+        service_tier=_SERVED_TIERS.get(params.service_tier),
     )
-    return _send(order, request, completion, model, {"guardrails": verdicts} if verdicts else {})
+    return _send(request, params, completion, model, {"guardrails": verdicts} if verdicts else {})
 
 
-def fim(order: Order) -> Reply:
+def fim(request: SandboxRequest) -> SandboxResponse:
     """Answer `POST /v1/fim/completions`."""
-    request = parse(FIMRequest, order.body)
-    model = limits.require_model(request.model, "fim", today=order.today)
-    limits.check_fim(request, model)
-    suffix = request.suffix or ""
-    answer = order.scripted() or Answer(complete_code(request.prompt, suffix))
+    params = parse(FIMRequest, request.body)
+    model = limits.require_model(params.model, "fim", today=request.today)
+    limits.check_fim(params, model)
+    suffix = params.suffix or ""
+    answer = request.scripted() or Answer(complete_code(params.prompt, suffix))
     completion = Completion(
-        Head(order.id, int(order.now), request.model),
-        [bounded(answer, Bounds(_stops(request.stop), request.max_tokens))],
-        tokens.count(request.prompt) + tokens.count(suffix),
+        Head(request.id, int(request.now), params.model),
+        [bounded(answer, Bounds(_stops(params.stop), params.max_tokens))],
+        tokens.count(params.prompt) + tokens.count(suffix),
     )
-    return _send(order, request, completion, model, {})
+    return _send(request, params, completion, model, {})
 
 
-def _answers(request: ChatRequest, answer: Answer, prefix: str) -> Sequence[Answer]:
-    bounds = Bounds(_stops(request.stop), request.max_tokens, prefix)
+def _respond(params: ChatRequest, model: ModelInfo) -> Answer:
+    try:
+        return respond(params, model)
+    except UnfillableSchemaError as error:
+        raise invalid_args(f"The sandbox has no answer that matches the schema: {error}") from None
+
+
+def _answers(params: ChatRequest, answer: Answer, prefix: str) -> Sequence[Answer]:
+    bounds = Bounds(_stops(params.stop), params.max_tokens, prefix)
     return [
-        bounded(_continued(varied(answer, index), prefix), bounds)
-        for index in range(request.n or 1)
+        bounded(_continued(varied(answer, index), prefix), bounds) for index in range(params.n or 1)
     ]
 
 
 def _send(
-    order: Order,
-    request: CompletionRequest,
+    request: SandboxRequest,
+    params: CompletionRequest,
     completion: Completion,
     model: ModelInfo,
     extra: Mapping[str, Any],
-) -> Reply:
-    fault = order.fault
+) -> SandboxResponse:
+    fault = request.fault
     headers = {
         **token_limits(completion.usage["total_tokens"]),
-        **deprecation(model, order.today),
+        **deprecation(model, request.today),
     }
-    if not request.stream:
-        reply = json_reply({**completion.body(), **extra}, headers=headers)
-        reply.steps = damaged(reply.steps, fault)
-        return reply
-    # The one family of another maker sends the calls of tools in fragments.
+    if not params.stream:
+        response = json_response({**completion.body(), **extra}, headers=headers)
+        response.steps = damaged(response.steps, fault)
+        return response
+    # The third-party family streams tool calls in fragments.
     split = fault.split_calls or model.family == "third-party"
     events = completion.events(usage=fault.usage, split_calls=split)
     headers = {"content-type": "text/event-stream; charset=utf-8", **headers}
-    return Reply(200, headers, on_the_wire(_with_done(events), fault))
+    return SandboxResponse(200, headers, sse_stream(_then_done(events), fault))
 
 
-def _with_done(events: Iterator[bytes]) -> Iterator[bytes]:
+def _then_done(events: Iterator[bytes]) -> Iterator[bytes]:
     yield from events
     yield DONE
 
@@ -118,30 +133,30 @@ def _prefix(messages: Sequence[Message]) -> str:
 
 
 def _continued(answer: Answer, prefix: str) -> Answer:
-    """Put the prefix first. What was written before and cut off is taken up where it broke."""
+    """Start the answer with the prefix; an answer that already does is continued where it was cut."""
     text = answer.content
     if not isinstance(text, str) or text.startswith(prefix):
         return answer
     return Answer(f"{prefix}{text}", answer.calls, answer.thinking, answer.finish_reason)
 
 
-def _cached_tokens(request: ChatRequest, order: Order) -> int:
-    """Tokens that the cache key saves: what begins like the prompt before, in whole blocks."""
-    if request.prompt_cache_key is None:
+def _cached_tokens(params: ChatRequest, request: SandboxRequest) -> int:
+    """Return the tokens read from the prompt cache: the common start with the previous prompt, in blocks."""
+    if params.prompt_cache_key is None:
         return 0
-    prompt = "".join(message.model_dump_json() for message in request.messages)
-    common = order.cached(request.prompt_cache_key, prompt)
+    prompt = "".join(message.model_dump_json() for message in params.messages)
+    common = request.cached(params.prompt_cache_key, prompt)
     return tokens.count(common) // _CACHE_BLOCK * _CACHE_BLOCK
 
 
 def _verdicts(
     guardrails: Sequence[GuardrailConfig], messages: Sequence[Message]
 ) -> Sequence[Mapping[str, Any]]:
-    """Judge what the user said last; a guardrail that blocks raises."""
+    """Check the last user message; raise if a guardrail blocks it."""
     if not guardrails:
         return ()
-    said = next((message for message in reversed(messages) if message.role == "user"), messages[-1])
-    found = moderation.scores(said.model_dump_json(include={"content"}))
+    last = next((message for message in reversed(messages) if message.role == "user"), messages[-1])
+    found = moderation.scores(last.model_dump_json(include={"content"}))
     verdicts = [
         {key: _verdict(rule, found)}
         for guardrail in guardrails

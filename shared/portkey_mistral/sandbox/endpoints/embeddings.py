@@ -7,33 +7,33 @@ from typing import Any
 
 from portkey_mistral.sandbox import limits
 from portkey_mistral.sandbox.embeddings import embed, packed
-from portkey_mistral.sandbox.endpoints.order import Order, parse, request_limits
+from portkey_mistral.sandbox.endpoints.request import SandboxRequest, parse, request_limits
 from portkey_mistral.sandbox.faults import Fault, damaged
-from portkey_mistral.sandbox.replies import Reply, json_reply
-from portkey_mistral.sandbox.schema import EmbeddingRequest
+from portkey_mistral.sandbox.request_models import EmbeddingRequest
+from portkey_mistral.sandbox.responses import SandboxResponse, json_response
 
 __all__ = ["embeddings"]
 
 _USUAL_SIZE = 1024
 
 
-def embeddings(order: Order) -> Reply:
+def embeddings(request: SandboxRequest) -> SandboxResponse:
     """Answer `POST /v1/embeddings`."""
-    request = parse(EmbeddingRequest, order.body, inside=("body", "EmbeddingRequest"))
-    model = limits.require_model(request.model, "embeddings", today=order.today)
-    counts = limits.check_embeddings(request, model)
-    texts = [request.input] if isinstance(request.input, str) else request.input
-    size = request.output_dimension or model.dimensions or _USUAL_SIZE
-    kind = request.output_dtype.value, request.encoding_format.value
+    params = parse(EmbeddingRequest, request.body, inside=("body", "EmbeddingRequest"))
+    model = limits.require_model(params.model, "embeddings", today=request.today)
+    counts = limits.check_embeddings(params, model)
+    texts = [params.input] if isinstance(params.input, str) else params.input
+    size = params.output_dimension or model.dimensions or _USUAL_SIZE
+    kind = params.output_dtype.value, params.encoding_format.value
     rows = [
         {"object": "embedding", "index": index, "embedding": packed(embed(text, size), *kind)}
         for index, text in enumerate(texts)
     ]
     body = {
-        "id": order.id,
+        "id": request.id,
         "object": "list",
-        "model": request.model,
-        "data": _damaged_rows(rows, order.fault),
+        "model": params.model,
+        "data": _damaged_rows(rows, request.fault),
         "usage": {
             "prompt_tokens": sum(counts),
             "completion_tokens": 0,
@@ -41,9 +41,9 @@ def embeddings(order: Order) -> Reply:
             "request_count": len(texts),
         },
     }
-    reply = json_reply(body, headers=request_limits())
-    reply.steps = damaged(reply.steps, order.fault)
-    return reply
+    response = json_response(body, headers=request_limits())
+    response.steps = damaged(response.steps, request.fault)
+    return response
 
 
 def _damaged_rows(rows: Sequence[Mapping[str, Any]], fault: Fault) -> Sequence[Mapping[str, Any]]:

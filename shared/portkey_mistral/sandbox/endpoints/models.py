@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from portkey_mistral.sandbox import cards
-from portkey_mistral.sandbox.endpoints.order import Order
+from portkey_mistral.sandbox.endpoints.request import SandboxRequest
 from portkey_mistral.sandbox.errors import not_found
-from portkey_mistral.sandbox.replies import Reply, json_reply
+from portkey_mistral.sandbox.responses import SandboxResponse, json_response
 
 __all__ = ["get_model", "list_models"]
 
 
-def list_models(order: Order) -> Reply:
+def list_models(request: SandboxRequest) -> SandboxResponse:
     """Answer `GET /v1/models`."""
-    return json_reply({"object": "list", "data": cards.cards(order.today)})
+    return json_response({"object": "list", "data": cards.cards(request.today)})
 
 
-def get_model(name: str, order: Order) -> Reply:
+def get_model(name: str, request: SandboxRequest) -> SandboxResponse:
     """Answer `GET /v1/models/{id}`."""
-    card = cards.card(name, order.today)
+    card = cards.card(name, request.today)
     if card is None:
         raise not_found()
-    return json_reply(card)
+    return json_response(card)

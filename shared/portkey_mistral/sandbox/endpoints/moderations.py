@@ -6,28 +6,32 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from portkey_mistral.sandbox import limits, tokens
-from portkey_mistral.sandbox.endpoints.order import Order, parse, request_limits
+from portkey_mistral.sandbox.endpoints.request import SandboxRequest, parse, request_limits
 from portkey_mistral.sandbox.errors import invalid_message_order
 from portkey_mistral.sandbox.moderation import scores, violations
-from portkey_mistral.sandbox.replies import Reply, json_reply
-from portkey_mistral.sandbox.schema import ChatModerationRequest, Message, ModerationRequest
+from portkey_mistral.sandbox.request_models import ChatModerationRequest, Message, ModerationRequest
+from portkey_mistral.sandbox.responses import SandboxResponse, json_response
 
 __all__ = ["chat_moderations", "moderations"]
 
 
-def moderations(order: Order) -> Reply:
+def moderations(request: SandboxRequest) -> SandboxResponse:
     """Answer `POST /v1/moderations`."""
-    request = parse(ModerationRequest, order.body)
-    limits.require_model(request.model, "moderation", today=order.today)
-    texts = [request.input] if isinstance(request.input, str) else request.input
-    return _judged(order, request.model, texts)
+    params = parse(ModerationRequest, request.body)
+    limits.require_model(params.model, "moderation", today=request.today)
+    texts = [params.input] if isinstance(params.input, str) else params.input
+    return _moderated(request, params.model, texts)
 
 
-def chat_moderations(order: Order) -> Reply:
-    """Answer `POST /v1/chat/moderations`: the last turn of each conversation is judged."""
-    request = parse(ChatModerationRequest, order.body)
-    limits.require_model(request.model, "moderation", today=order.today)
-    return _judged(order, request.model, [_last(talk) for talk in _conversations(request.input)])
+def chat_moderations(request: SandboxRequest) -> SandboxResponse:
+    """Answer `POST /v1/chat/moderations`: classifies the last message of each conversation."""
+    params = parse(ChatModerationRequest, request.body)
+    limits.require_model(params.model, "moderation", today=request.today)
+    return _moderated(
+        request,
+        params.model,
+        [_last(conversation) for conversation in _conversations(params.input)],
+    )
 
 
 def _conversations(given: Sequence[Message] | Sequence[Sequence[Message]]) -> Sequence[Any]:
@@ -40,7 +44,7 @@ def _last(messages: Sequence[Message]) -> str:
     return messages[-1].model_dump_json(include={"content"})
 
 
-def _judged(order: Order, model: str, texts: Sequence[str]) -> Reply:
+def _moderated(request: SandboxRequest, model: str, texts: Sequence[str]) -> SandboxResponse:
     used = sum(map(tokens.count, texts))
     usage = {
         "prompt_tokens": used,
@@ -48,8 +52,8 @@ def _judged(order: Order, model: str, texts: Sequence[str]) -> Reply:
         "total_tokens": used,
         "request_count": len(texts),
     }
-    body = {"id": order.id, "model": model, "usage": usage, "results": [*map(_result, texts)]}
-    return json_reply(body, headers=request_limits())
+    body = {"id": request.id, "model": model, "usage": usage, "results": [*map(_result, texts)]}
+    return json_response(body, headers=request_limits())
 
 
 def _result(text: str) -> Mapping[str, Any]:

@@ -1,0 +1,95 @@
+"""Converts our messages to standard content blocks, for LangChain's `message.content_blocks`.
+
+The content consists of standard blocks already; this adds the blocks of tool calls and the index of plain text.
+Importing the package registers the translator for our `model_provider`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias, cast
+
+from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall
+from langchain_core.messages.block_translators import register_translator
+from langchain_core.messages.content import ContentBlock
+
+from langchain_portkey_mistral._chunks import TEXT_INDEX
+from langchain_portkey_mistral._invalid_arguments import as_received
+from langchain_portkey_mistral._metadata import PROVIDER
+from langchain_portkey_mistral._to_langchain import to_tool_calls
+from portkey_mistral.messages import ToolCall
+
+__all__ = ["register", "translate", "translate_chunk"]
+
+Content: TypeAlias = str | list[str | dict[Any, Any]]
+
+# With `output_version="v1"` the content repeats the tool calls; they are taken from `tool_calls` only.
+_TOOL_CALL_TYPES = ("tool_call", "tool_call_chunk", "invalid_tool_call")
+
+
+def register() -> None:
+    """Register the translator with LangChain."""
+    register_translator(PROVIDER, translate, translate_chunk)
+
+
+def translate(message: AIMessage) -> list[ContentBlock]:
+    """Convert a whole message."""
+    blocks = [*_content_blocks(message.content), *_tool_calls(message)]
+    return cast("list[ContentBlock]", blocks)
+
+
+def translate_chunk(message: AIMessageChunk) -> list[ContentBlock]:
+    """Convert a chunk. Tool calls are fragments until the last chunk has been merged in."""
+    is_last = message.chunk_position == "last"
+    calls = _tool_calls(message) if is_last else _tool_call_chunks(message)
+    blocks = [*_content_blocks(message.content, text_index=TEXT_INDEX), *calls]
+    return cast("list[ContentBlock]", blocks)
+
+
+def _content_blocks(content: Content, *, text_index: int | None = None) -> list[dict[str, Any]]:
+    """Convert content; plain text gets `text_index` as its index, if there is one."""
+    index = {} if text_index is None else {"index": text_index}
+    members = [content] if isinstance(content, str) else content
+    blocks: list[dict[str, Any]] = []
+    follows_plain_text = False
+    for member in members:
+        if isinstance(member, str):
+            if member:
+                blocks.append({"type": "text", "text": member, **index})
+            follows_plain_text = bool(member)
+        elif follows_plain_text and member.get("index") == TEXT_INDEX:
+            # A citation of the plain text before it.
+            blocks[-1] = member | {"text": blocks[-1]["text"] + member["text"]}
+        elif member.get("type") not in _TOOL_CALL_TYPES:
+            blocks.append(member)
+            follows_plain_text = False
+    return blocks
+
+
+def _tool_calls(message: AIMessage) -> list[dict[str, Any]]:
+    valid = [
+        {"type": "tool_call", "id": call["id"], "name": call["name"], "args": call["args"]}
+        for call in message.tool_calls
+    ]
+    return valid + [_invalid_tool_call(call) for call in message.invalid_tool_calls]
+
+
+def _invalid_tool_call(call: InvalidToolCall) -> dict[str, Any]:
+    """Convert an invalid call. In a merged stream it has an ending of ours, and no error."""
+    arguments, error = as_received(call["args"] or ""), call["error"]
+    if error is None:
+        _, invalid = to_tool_calls([ToolCall(call["id"], call["name"] or "", arguments)])
+        error = invalid[0]["error"] if invalid else None
+    return {
+        "type": "invalid_tool_call",
+        "id": call["id"],
+        "name": call["name"],
+        "args": arguments,
+        "error": error,
+    }
+
+
+def _tool_call_chunks(message: AIMessageChunk) -> list[dict[str, Any]]:
+    return [
+        {"type": "tool_call_chunk"} | {key: chunk[key] for key in ("id", "name", "args", "index")}
+        for chunk in message.tool_call_chunks
+    ]

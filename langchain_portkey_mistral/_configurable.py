@@ -1,0 +1,88 @@
+"""A chat model whose fields the config of a run may set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.configurable import RunnableConfigurableFields
+from typing_extensions import override
+
+from langchain_portkey_mistral._bindings import Bindable, BoundChatModel, BoundModel
+from langchain_portkey_mistral._schemas import Schema
+from langchain_portkey_mistral._tools import ToolLike
+from langchain_portkey_mistral._with_structured_output import StructuresOutput
+from langchain_portkey_mistral.errors import langchain_errors
+
+__all__ = ["ConfigurableChat"]
+
+MethodCall: TypeAlias = tuple[str, tuple[Any, ...], Mapping[str, Any]]
+
+
+# At run time pydantic would convert the model to an instance of the class with type arguments.
+if TYPE_CHECKING:
+    _Configurable = RunnableConfigurableFields[LanguageModelInput, AIMessage]
+else:
+    _Configurable = RunnableConfigurableFields
+
+
+class ConfigurableChat(StructuresOutput, Bindable, _Configurable):
+    """A chat model whose fields are set by the config of a run: `config={"configurable": {"model": ...}}`.
+
+    `bind_tools` and `with_structured_output` are applied to the model of each run, so they take its fields into
+    account.
+    """
+
+    method_calls: tuple[MethodCall, ...] = ()
+
+    def _binding(self) -> BoundModel:
+        return BoundChatModel(bound=self, kwargs={}, config={})
+
+    def bind_tools(
+        self, tools: Sequence[ToolLike], **kwargs: Any
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Return the model with tools bound to it; see `ChatPortkeyMistral.bind_tools`."""
+        return self._with_call("bind_tools", tools, **kwargs)
+
+    @override
+    def _structured(
+        self, schema: Schema | None, *, arguments: Mapping[str, Any], **options: Any
+    ) -> Runnable[LanguageModelInput, Any]:
+        return self._with_call("with_structured_output", schema, **options, **arguments)
+
+    if not TYPE_CHECKING:  # LangChain overloads these two by version
+
+        def stream_events(
+            self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+        ) -> Any:
+            """Stream the events of a run; see `BaseChatModel.stream_events`."""
+            if kwargs.get("version") != "v3":
+                return super().stream_events(input, config, **kwargs)
+            runnable, config = self._prepare(config)
+            return runnable.stream_events(input, config, **kwargs)
+
+        def astream_events(
+            self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+        ) -> Any:
+            """Stream the events of a run; see `BaseChatModel.astream_events`."""
+            if kwargs.get("version") != "v3":
+                return super().astream_events(input, config, **kwargs)
+            runnable, config = self._prepare(config)
+            return runnable.astream_events(input, config, **kwargs)
+
+    def _with_call(self, method: str, /, *args: Any, **kwargs: Any) -> ConfigurableChat:
+        method_calls = (*self.method_calls, (method, args, kwargs))
+        return self.model_copy(update={"method_calls": method_calls})
+
+    @override
+    def _prepare(
+        self, config: RunnableConfig | None = None
+    ) -> tuple[Runnable[LanguageModelInput, AIMessage], RunnableConfig]:
+        with langchain_errors():
+            runnable, config = super()._prepare(config)
+        for method, args, kwargs in self.method_calls:
+            runnable = getattr(runnable, method)(*args, **kwargs)
+        return runnable, config

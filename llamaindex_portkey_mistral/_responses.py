@@ -1,0 +1,164 @@
+"""Converts the core's responses and stream deltas to LlamaIndex's `ChatResponse` and `CompletionResponse`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from llama_index.core.base.llms.types import ChatResponse, CompletionResponse, LogProb
+
+from llamaindex_portkey_mistral._messages import from_message
+from portkey_mistral import responses as core
+from portkey_mistral.adapter_support import drop_none
+from portkey_mistral.messages import Message, ThinkingPart
+
+__all__ = ["from_delta", "from_fim_response", "from_response", "to_completion"]
+
+_USAGE_FIELDS = (
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "prompt_audio_seconds",
+    "service_tier",
+)
+_ATTEMPT_FIELDS = tuple(field.name for field in fields(core.AttemptRecord))
+_INFO_FIELDS = (
+    "mode",
+    "lane",
+    "provider",
+    "option_path",
+    "retry_count",
+    "cache_status",
+    "trace_id",
+    "request_id",
+)
+
+
+def from_response(
+    response: core.ChatResponse, tool_names: Mapping[str, str], *, single_call: bool
+) -> ChatResponse:
+    """Convert a complete response. `single_call` keeps only the first tool call.
+
+    `raw` is the server's body with `usage` at the top level, where token counters look for it.
+    Both have the `cost` of the call, as `Cost.to_dict` returns it, if it is known.
+    `additional_kwargs` holds `finish_reason`, the token counts, `call_info` (mode, lane and every attempt)
+    and, with n > 1, the texts of the other choices as `alternatives`.
+    """
+    message = _limited(response.message, single_call=single_call)
+    return ChatResponse(
+        message=from_message(message, tool_names, complete=True),
+        raw=_raw(response),
+        logprobs=_logprobs(response.choices[0].logprobs),
+        additional_kwargs=_additional_kwargs(response),
+    )
+
+
+def from_delta(
+    delta: core.Delta, message: Message, tool_names: Mapping[str, str], *, single_call: bool
+) -> ChatResponse | None:
+    """Convert one stream event, given the message so far; None if the event adds nothing visible."""
+    if not (delta.text or delta.parts or delta.tool_calls):
+        return None
+    message = _limited(message, single_call=single_call)
+    thinking = "".join(part.text for part in delta.parts if isinstance(part, ThinkingPart))
+    return ChatResponse(
+        message=from_message(message, tool_names, complete=False),
+        delta=delta.text,
+        raw=delta.raw,
+        logprobs=_logprobs(delta.logprobs),
+        additional_kwargs={"thinking_delta": thinking} if thinking else {},
+    )
+
+
+def to_completion(response: ChatResponse) -> CompletionResponse:
+    """Convert a chat response to a completion. The chat response is not changed."""
+    return CompletionResponse(
+        text=response.message.content or "",
+        additional_kwargs=response.message.additional_kwargs | response.additional_kwargs,
+        raw=response.raw,
+        logprobs=response.logprobs,
+        delta=response.delta,
+    )
+
+
+def from_fim_response(response: core.ChatResponse) -> CompletionResponse:
+    """Convert a fill-in-the-middle response."""
+    return to_completion(from_response(response, {}, single_call=False))
+
+
+def _limited(message: Message, *, single_call: bool) -> Message:
+    if single_call and len(message.tool_calls) > 1:
+        return replace(message, tool_calls=message.tool_calls[:1])
+    return message
+
+
+def _raw(response: core.ChatResponse) -> dict[str, Any]:
+    raw = dict(response.raw)
+    if raw.get("usage") is None and response.usage is not None:
+        raw["usage"] = _token_counts(response.usage)
+    if response.info.cost is not None:
+        raw["cost"] = response.info.cost.to_dict()
+    return raw
+
+
+def _additional_kwargs(response: core.ChatResponse) -> dict[str, Any]:
+    kwargs: dict[str, Any] = {"finish_reason": response.finish_reason}
+    if response.usage is not None:
+        kwargs |= _token_counts(response.usage)
+    if len(response.choices) > 1:
+        kwargs["alternatives"] = [choice.message.text for choice in response.choices[1:]]
+    if response.info.cost is not None:
+        kwargs["cost"] = response.info.cost.to_dict()
+    kwargs["call_info"] = _call_info(response.info)
+    return kwargs
+
+
+def _token_counts(usage: core.Usage) -> dict[str, Any]:
+    counts = _attributes(usage, _USAGE_FIELDS)
+    if usage.estimated:
+        counts["estimated"] = True
+    return counts
+
+
+def _call_info(info: core.CallInfo) -> dict[str, Any]:
+    result = _attributes(info, _INFO_FIELDS)
+    if info.lost:
+        result["lost"] = list(info.lost)
+    if info.guardrails:
+        result["guardrails"] = [verdict.as_dict() for verdict in info.guardrails]
+    if info.rate_limits:
+        result["rate_limits"] = dict(info.rate_limits)
+    result["attempts"] = [_attempt(attempt) for attempt in info.attempts]
+    return result
+
+
+def _attempt(record: core.AttemptRecord) -> dict[str, Any]:
+    facts = {name: getattr(record, name) for name in _ATTEMPT_FIELDS}
+    facts["usage"] = None if record.usage is None else _token_counts(record.usage)
+    facts["cost"] = None if record.cost is None else record.cost.to_dict()
+    return facts
+
+
+def _attributes(value: core.Usage | core.CallInfo, names: Sequence[str]) -> dict[str, Any]:
+    """Return the named attributes that are not None."""
+    return drop_none(**{name: getattr(value, name) for name in names})
+
+
+def _logprobs(logprobs: Mapping[str, Any] | None) -> list[list[LogProb]] | None:
+    """Return one list per token: the token itself, then its top alternatives."""
+    if not logprobs or not logprobs.get("content"):
+        return None
+    return [_token_logprobs(entry) for entry in logprobs["content"]]
+
+
+def _token_logprobs(entry: Mapping[str, Any]) -> list[LogProb]:
+    alternatives: Sequence[Mapping[str, Any]] = [
+        other for other in entry.get("top_logprobs") or () if other["token"] != entry["token"]
+    ]
+    return [
+        LogProb(token=each["token"], logprob=each["logprob"], bytes=each.get("bytes") or [])
+        for each in (entry, *alternatives)
+    ]

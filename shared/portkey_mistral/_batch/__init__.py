@@ -1,0 +1,1 @@
+"""Batch jobs: requests are uploaded, answered within hours at half the price, and fetched."""

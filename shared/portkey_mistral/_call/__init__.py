@@ -1,0 +1,1 @@
+"""Turns settings and a request into one call."""

@@ -1,0 +1,225 @@
+"""Checks a request and its options, and determines which capabilities the request requires. Pure.
+
+A capability is only required if a model without it is certain to reject the request, so no request is refused here that
+the service would accept. Details (which reasoning efforts, whether a prediction is used) are left to the service, whose
+error names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, assert_never
+
+from portkey_mistral._call.request_types import check_option_types, check_request_types
+from portkey_mistral.config import validators
+from portkey_mistral.exceptions import ConfigurationError, InvalidRequestError
+from portkey_mistral.messages import AudioPart, ImagePart, Part, UnknownPart
+from portkey_mistral.models import find
+from portkey_mistral.requests import (
+    CallOptions,
+    ChatRequest,
+    ClassificationRequest,
+    EmbeddingRequest,
+    FIMRequest,
+    ModerationRequest,
+    OCRRequest,
+    Request,
+    Tool,
+)
+from portkey_mistral.settings.arguments import refuse_settings
+from portkey_mistral.settings.connection import SETTING_NAMES
+from portkey_mistral.settings.httpx_types import is_seconds, is_timeout
+from portkey_mistral.tokens import exact_counter
+
+if TYPE_CHECKING:
+    from portkey_mistral._api import Operation
+
+__all__ = [
+    "check_iterable",
+    "check_options",
+    "check_request",
+    "check_text",
+    "may_be_too_long",
+    "required_capabilities",
+]
+
+# The schema of Mistral's API lists the first three, but only agents and conversations run them (mistralai 3.7.0).
+_TOOLS_NOT_OF_CHAT = ("web_search", "web_search_premium", "code_interpreter", "fine_tuning")
+# Members of the body of a training job, which may be passed in `model_kwargs` by mistake.
+_TRAINING_MEMBERS = frozenset(
+    {"fine_tuning", "training_files", "validation_files", "hyperparameters"}
+)
+
+
+def required_capabilities(request: Request) -> frozenset[str]:
+    """Return the capabilities that the model of a request must have.
+
+    They are values of `portkey_mistral.models.Capability`, or features that no model has: see `check_capabilities`.
+    """
+    match request:
+        case ChatRequest():
+            return frozenset(_chat_capabilities(request))
+        case FIMRequest():
+            return frozenset({"fim"})
+        case EmbeddingRequest():
+            return frozenset({"embeddings"})
+        case ModerationRequest():
+            return frozenset({"moderation"})
+        case ClassificationRequest():
+            return frozenset({"classification"})
+        case OCRRequest():
+            return frozenset({"ocr"})
+    assert_never(request)
+
+
+def _chat_capabilities(request: ChatRequest) -> Iterator[str]:
+    yield "chat"
+    for message in request.messages:
+        if not isinstance(message.content, str):
+            yield from filter(None, map(_part_capability, message.content))
+    for tool in request.tools:
+        yield "tools" if isinstance(tool, Tool) else _tool_capability(tool)
+    if not _TRAINING_MEMBERS.isdisjoint(request.extra):
+        yield "fine_tuning"
+    if "image" in (request.extra.get("modalities") or ()):
+        yield "image_generation"
+
+
+def _part_capability(part: Part) -> str | None:
+    match part:
+        case ImagePart():
+            return "vision"
+        case AudioPart():
+            return "audio"
+        case UnknownPart(raw) if raw.get("type") == "image_url":
+            return "vision"
+        case _:
+            return None
+
+
+def _tool_capability(tool: Mapping[str, object]) -> str:
+    """Return what a tool requires of a model. Chat completions run some of Mistral's built-in tools, others not."""
+    kind = tool.get("type")
+    return str(kind) if kind in _TOOLS_NOT_OF_CHAT else "tools"
+
+
+_MAX_TEXT_TOKENS = 8192  # of every embedding model
+
+
+def _is_string(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_strings(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(map(_is_string, value))
+
+
+def _is_string_mapping(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(map(_is_string, [*value, *value.values()]))
+
+
+def _is_time_limit(value: Any) -> bool:
+    return is_timeout(value) or is_seconds(value)
+
+
+# `portkey_config` is checked where it is parsed.
+_OPTION_TYPES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "trace_id": (_is_string, "a string"),
+    "portkey_metadata": (_is_string_mapping, "a mapping of strings to strings"),
+    "cache_namespace": (_is_string, "a string"),
+    "cache_force_refresh": (lambda value: isinstance(value, bool), "True or False"),
+    "forward_headers": (_is_strings, "a list of header names"),
+    "headers": (_is_string_mapping, "a mapping of header names to strings"),
+    "timeout": (_is_time_limit, "a number of seconds above 0 or an httpx.Timeout of these"),
+}
+
+
+def check_options(options: CallOptions) -> None:
+    """Raise `InvalidRequestError` for an option of the wrong type, or a header that cannot be sent."""
+    check_option_types(options)
+    for name, (is_valid, expected) in _OPTION_TYPES.items():
+        value = getattr(options, name)
+        if value is not None and not is_valid(value):
+            # Not the value itself: it may contain a key.
+            raise InvalidRequestError(f"{name} must be {expected}, got {type(value).__name__}.")
+    if options.headers:
+        try:
+            validators.headers(options.headers, "headers")
+        except ConfigurationError as error:
+            raise InvalidRequestError(error.message) from None
+
+
+def check_request(request: Request | None, operation: Operation) -> None:
+    """Raise `InvalidRequestError` for a request that no server would accept."""
+    check_request_types(request, operation)
+    _check_extra(getattr(request, "extra", None))
+    match request:
+        case ChatRequest(messages=messages) if not messages:
+            raise InvalidRequestError(
+                "messages is empty: pass at least one message, for example [Message.user('Hello')]."
+            )
+        case EmbeddingRequest(inputs=inputs):
+            check_iterable(inputs, "inputs", "text")
+        case ModerationRequest(inputs=None, messages=None):
+            raise InvalidRequestError("Nothing to moderate: pass inputs or messages.")
+        case ClassificationRequest(inputs=None, messages=None):
+            raise InvalidRequestError("Nothing to classify: pass inputs or messages.")
+        case _:
+            pass
+
+
+def _check_extra(extra: Mapping[str, Any] | None) -> None:
+    if not extra:
+        return
+    try:
+        refuse_settings(extra, SETTING_NAMES, where="the request's body")
+    except ValueError as error:
+        raise InvalidRequestError(str(error)) from None
+
+
+def check_iterable(inputs: object, name: str, what: str) -> None:
+    """Raise `InvalidRequestError` for what is not several: a string, which is iterable, is one text."""
+    if isinstance(inputs, str | bytes | Mapping) or not isinstance(inputs, Iterable):
+        raise InvalidRequestError(
+            f"{name} must be a list of {what}s, got {type(inputs).__name__}; for one {what} pass [{what}]."
+        )
+
+
+def check_text(text: object, index: int, model: str, *, wait: bool = False) -> None:
+    """Raise `InvalidRequestError`, with its `index`, for an input that is not a string or too long for the model.
+
+    Length is checked only if the model's own tokenizer is installed; without it, the server checks. `wait` loads it also
+    on an event loop.
+    """
+    if not isinstance(text, str):
+        raise _input_error(
+            index, f"must be a string, got {type(text).__name__}. Read the document's text first."
+        )
+    if not may_be_too_long(text):
+        return
+    known, count = find(model), exact_counter(model, wait=wait)
+    if known is None or count is None:
+        return
+    limit = known.context_window or _MAX_TEXT_TOKENS
+    if (tokens := count(text)) > limit:
+        raise _input_error(
+            index,
+            f"has {tokens} tokens, but {model} accepts at most {limit} per text. "
+            "Split the text into smaller chunks.",
+        )
+
+
+def may_be_too_long(text: object) -> bool:
+    """Whether only counting tells if a text is too long for an embedding model."""
+    # A token is at least one byte, and a character at most four.
+    return (
+        isinstance(text, str)
+        and 4 * len(text) > _MAX_TEXT_TOKENS
+        and len(text.encode("utf-8", "replace")) > _MAX_TEXT_TOKENS
+    )
+
+
+def _input_error(index: int, problem: str) -> InvalidRequestError:
+    error = InvalidRequestError(f"inputs[{index}] {problem}")
+    error.index = index
+    return error

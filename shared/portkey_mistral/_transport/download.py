@@ -1,0 +1,47 @@
+"""Writes the body of a response to a file as it arrives, however large it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import IO, TYPE_CHECKING
+
+from portkey_mistral._routing.outcomes import Answered, Attempt
+from portkey_mistral._transport.call import Call, WireRequest
+from portkey_mistral._transport.classify import (
+    TRANSPORT_FAULTS,
+    Exchanged,
+    classified,
+    classify_failure,
+)
+from portkey_mistral._transport.results import AttemptResult, is_success
+from portkey_mistral._transport.send import send
+from portkey_mistral._transport.timeouts import WHOLE_BODY, ReadDeadline, body_in_time
+
+if TYPE_CHECKING:
+    from portkey_mistral._transport.run import Exchange
+
+__all__ = ["exchange_to"]
+
+
+def exchange_to(file: IO[bytes], start: int) -> Exchange[int]:
+    """Return what writes a body to a file from `start` on. A retry writes over what a broken attempt left."""
+
+    def exchange(call: Call[int], attempt: Attempt, wire_request: WireRequest) -> Exchanged[int]:
+        headers: Mapping[str, str] = {}
+        try:
+            with send(call, attempt, wire_request) as response:
+                if not is_success(response.status):
+                    body = body_in_time(response, call, WHOLE_BODY)
+                    return classified(call, wire_request, response, body)
+                file.seek(start)
+                file.truncate()
+                for data in ReadDeadline(response, call, WHOLE_BODY).watched(response.chunks()):
+                    file.write(data)
+                headers = response.headers
+                outcome = Answered(time.monotonic(), response.status)
+        except TRANSPORT_FAULTS as fault:
+            return classify_failure(call, attempt, wire_request, fault), {}, b""
+        return AttemptResult(outcome, value=file.tell() - start), headers, b""
+
+    return exchange

@@ -1,0 +1,172 @@
+"""Ends a response that stalls or grows too large, and names the limit that it exceeded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Protocol
+
+from portkey_mistral._transport.base import (
+    AsyncTransportResponse,
+    DecodingError,
+    ReadTimeout,
+    ResponseHead,
+    ResponseTooLarge,
+    TransportResponse,
+)
+from portkey_mistral._transport.call import Call
+from portkey_mistral._transport.results import StalledError, is_success
+
+__all__ = ["WHOLE_BODY", "Progress", "ReadDeadline", "abody_in_time", "body_in_time"]
+
+_MOMENT = 0.05  # seconds by which two clocks may differ
+_MAX_ERROR_BYTES = 1024 * 1024  # maximum read of an error page
+
+
+class Progress(Protocol):
+    """The progress of a response; implemented by `StreamAttempt`."""
+
+    started: float
+    committed: bool
+    deltas: int
+
+
+class _WholeBody:
+    """The progress of a body that is read as a whole: no limit changes on the way."""
+
+    started: float = 0.0
+    committed: bool = True
+    deltas: int = 0
+
+
+WHOLE_BODY = _WholeBody()
+
+
+def body_in_time(response: TransportResponse, call: Call[Any], progress: Progress) -> bytes:
+    """Read a whole body; of an error page, only the beginning, as far as it can be read.
+
+    Raises:
+        StalledError: it did not end in time.
+        ResponseTooLarge: it has more bytes than `max_response_bytes`.
+    """
+    body = _Body(response, call)
+    try:
+        for data in ReadDeadline(response, call, progress).watched(response.chunks()):
+            if body.add(data):
+                break
+    except DecodingError:
+        if not body.is_error_page:
+            raise
+    return body.content()
+
+
+async def abody_in_time(
+    response: AsyncTransportResponse, call: Call[Any], progress: Progress
+) -> bytes:
+    """The async twin of `body_in_time`."""
+    body = _Body(response, call)
+    deadline = ReadDeadline(response, call, progress)
+    try:
+        chunks = response.chunks()
+        while (data := await deadline.anext(chunks)) is not None:
+            if body.add(data):
+                break
+    except DecodingError:
+        if not body.is_error_page:
+            raise
+    return body.content()
+
+
+class _Body:
+    """Collects the chunks of a body."""
+
+    def __init__(self, response: ResponseHead, call: Call[Any]) -> None:
+        self.is_error_page = not is_success(response.status)
+        self._limit = call.limits.max_bytes
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def add(self, data: bytes) -> bool:
+        """Add a chunk; return whether that is enough."""
+        self._parts.append(data)
+        self._size += len(data)
+        if self.is_error_page:
+            return self._size >= _MAX_ERROR_BYTES
+        if self._size > self._limit:
+            raise ResponseTooLarge(f"more than {self._limit} bytes (max_response_bytes)")
+        return False
+
+    def content(self) -> bytes:
+        return b"".join(self._parts)
+
+
+class ReadDeadline:
+    """Limits each read of one response's body."""
+
+    def __init__(self, response: ResponseHead, call: Call[Any], progress: Progress) -> None:
+        self._response, self._call, self._progress = response, call, progress
+        self._limits = call.limits
+        # Without these only the gap between two reads is limited, which the transport does itself.
+        self._changes = (
+            call.limits.first_token is not None
+            or call.limits.idle is not None
+            or call.deadline is not None
+        )
+        self._until: float | None = None
+        self._reason = ""
+        self._deltas = 0
+        self._quiet_since = 0.0
+
+    def watched(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield the chunks.
+
+        Raises:
+            StalledError: the next one did not arrive in time.
+        """
+        while True:
+            self._set_limits()
+            try:
+                data = next(chunks, None)
+            except ReadTimeout as fault:
+                raise self._stalled() from fault
+            if data is None:
+                return
+            yield data
+
+    async def anext(self, chunks: AsyncIterator[bytes]) -> bytes | None:
+        """Return the next chunk, None after the last. The async twin of `watched`."""
+        self._set_limits()
+        try:
+            return await anext(chunks, None)
+        except ReadTimeout as fault:
+            raise self._stalled() from fault
+
+    def _set_limits(self) -> None:
+        if not self._changes:
+            return
+        if self._progress.deltas != self._deltas:
+            # Restart the idle timer now, not when the deltas arrived, so time that the caller spent on them does not
+            # count.
+            self._deltas, self._quiet_since = self._progress.deltas, time.monotonic()
+        ends = min(self._ends(), default=None)
+        self._until, self._reason = (None, "") if ends is None else ends
+        self._response.limit_reads(self._limits.timeout.read, self._until)
+
+    def _ends(self) -> Iterator[tuple[float, str]]:
+        """Yield the times by which the next data has to arrive, each with the name of its limit."""
+        limits, progress = self._limits, self._progress
+        if limits.first_token is not None and not progress.committed:
+            reason = f"no content within {limits.first_token:g} s (first_token_timeout)"
+            yield progress.started + limits.first_token, reason
+        if limits.idle is not None and self._deltas:
+            yield self._quiet_since + limits.idle, f"no event for {limits.idle:g} s (idle_timeout)"
+        if self._call.deadline is not None:
+            yield self._call.deadline, "the time for the whole call is over (deadline)"
+
+    def _stalled(self) -> StalledError:
+        if self._until is not None and time.monotonic() > self._until - _MOMENT:
+            return StalledError(self._reason)
+        seconds = self._limits.timeout.read
+        return StalledError(
+            "no data" if seconds is None else f"no data for {seconds:g} s (timeout)"
+        )

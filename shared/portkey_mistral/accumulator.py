@@ -1,0 +1,181 @@
+"""Joins the deltas of a stream into the answer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from portkey_mistral.messages import Content, Message, Part, TextPart, ThinkingPart, ToolCall
+from portkey_mistral.responses import (
+    CallInfo,
+    ChatResponse,
+    Choice,
+    Delta,
+    FinishReason,
+    ToolCallDelta,
+    Usage,
+)
+
+__all__ = ["Assembler"]
+
+
+class _Call:
+    __slots__ = ("arguments", "id", "name")
+
+    def __init__(self) -> None:
+        self.id: str | None = None
+        self.name = ""
+        self.arguments: list[str] = []
+
+    def add(self, delta: ToolCallDelta) -> None:
+        self.id = self.id or delta.id
+        self.name = self.name or delta.name or ""
+        self.arguments.append(delta.arguments)
+
+    def done(self) -> ToolCall:
+        self.arguments = ["".join(self.arguments)]
+        return ToolCall(self.id, self.name, self.arguments[0] or "{}")
+
+
+class _Choice:
+    __slots__ = ("calls", "finish_reason", "logprobs", "parts")
+
+    def __init__(self) -> None:
+        self.parts: list[Part | str] = []
+        self.calls: dict[int, _Call] = {}
+        self.finish_reason: FinishReason | None = None
+        self.logprobs: list[Any] = []
+
+    def add(self, delta: Delta) -> None:
+        if delta.parts:
+            self.parts += delta.parts
+        elif delta.text:
+            self.parts.append(delta.text)
+        if delta.tool_calls:
+            for piece in delta.tool_calls:
+                self.calls.setdefault(piece.index, _Call()).add(piece)
+        if delta.finish_reason is not None:
+            self.finish_reason = delta.finish_reason
+        if delta.logprobs is not None:
+            self.logprobs += delta.logprobs.get("content") or ()
+
+    def content(self) -> Content:
+        content = _content(self.parts)
+        # Keeps the joined parts, because joining all of them after every delta would take quadratic time.
+        self.parts = [content] if isinstance(content, str) else list(content)
+        return content
+
+    def message(self) -> Message:
+        calls = tuple(self.calls[index].done() for index in sorted(self.calls))
+        return Message("assistant", self.content(), calls)
+
+
+class Assembler:
+    """Adds up the deltas of one stream to the answer received so far.
+
+    Consecutive texts are joined into one, and so are consecutive thinking parts.
+    """
+
+    def __init__(self) -> None:
+        self._choices: defaultdict[int, _Choice] = defaultdict(_Choice)
+        self._id: str | None = None
+        self._model = ""
+        self._created: int | None = None
+        self.usage: Usage | None = None
+
+    def add(self, delta: Delta) -> None:
+        if delta.usage is not None:
+            self.usage = delta.usage
+        if self._id is None or not self._model:
+            self._identify(delta)
+        if delta.choice >= 0:
+            self._choices[delta.choice].add(delta)
+
+    @property
+    def model(self) -> str:
+        """The model that the response names; empty so far."""
+        return self._model
+
+    @property
+    def text(self) -> str | None:
+        """The text of the first choice so far; None if it contains anything else."""
+        choice = self._choices.get(0)
+        content = None if choice is None or choice.calls else choice.content()
+        return content if isinstance(content, str) else None
+
+    def messages(self) -> tuple[Message, ...]:
+        """Return one message per choice, in the order of the choices."""
+        return tuple(self._choices[index].message() for index in sorted(self._choices))
+
+    def response(self, info: CallInfo | None = None) -> ChatResponse:
+        """Return the answer received so far. `raw` is empty, because there is no complete body."""
+        return ChatResponse(
+            id=self._id,
+            model=self._model,
+            choices=tuple(
+                Choice(index, choice.message(), choice.finish_reason, _logprobs(choice.logprobs))
+                for index, choice in sorted(self._choices.items())
+            ),
+            usage=self.usage,
+            created=self._created,
+            info=info or CallInfo(),
+        )
+
+    def _identify(self, delta: Delta) -> None:
+        self._id = self._id or delta.id
+        self._model = self._model or delta.model or ""
+        created = delta.raw.get("created")
+        if self._created is None and isinstance(created, int):
+            self._created = created
+
+
+def _logprobs(tokens: list[Any]) -> Mapping[str, Any] | None:
+    return {"content": tokens} if tokens else None
+
+
+def _content(pieces: list[Any]) -> Content:
+    """Join consecutive parts of the same type; content that is only text is returned as text."""
+    try:
+        return "".join(pieces)
+    except TypeError:  # not all of them are strings
+        return _content_of_parts(pieces)
+
+
+def _content_of_parts(pieces: list[Part | str]) -> Content:
+    runs: list[list[Part]] = []
+    for piece in pieces:
+        part = TextPart(piece) if isinstance(piece, str) else piece
+        if isinstance(part, TextPart) and not part.text:
+            continue
+        if runs and isinstance(part, TextPart | ThinkingPart) and type(runs[-1][0]) is type(part):
+            runs[-1].append(part)
+        else:
+            runs.append([part])
+    parts = tuple(_joined(run) for run in runs)
+    match parts:
+        case ():
+            return ""
+        case (TextPart(text),):
+            return text
+        case _:
+            return parts
+
+
+def _joined(run: list[Part]) -> Part:
+    match run[0]:
+        case TextPart():
+            return TextPart("".join(part.text for part in run if isinstance(part, TextPart)))
+        case ThinkingPart():
+            return _joined_thinking([part for part in run if isinstance(part, ThinkingPart)])
+        case part:
+            return part
+
+
+def _joined_thinking(run: list[ThinkingPart]) -> ThinkingPart:
+    return ThinkingPart(
+        text="".join(part.text for part in run),
+        closed=run[-1].closed,
+        signature=next((part.signature for part in reversed(run) if part.signature), None),
+        references=tuple(reference for part in run for reference in part.references),
+    )

@@ -1,0 +1,1 @@
+"""Renders a config as text, Mermaid and SVG. Keys are never drawn."""

@@ -1,0 +1,1 @@
+"""JSON Schema: valid schemas, valid values, and made-up strings. No dependency of ours does this."""
