@@ -1,9 +1,7 @@
-"""The wheel, built once, and environments that hold it with one choice of extras each."""
+"""The wheel and the source distribution, built once, and environments that hold the wheel with one choice of extras."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,47 +9,60 @@ from pathlib import Path
 import pytest
 import uv
 
-ROOT = Path(__file__).parents[2]
-
-
-def run(*command: str | Path, cwd: Path) -> str:
-    """Run a program and return what it printed; its complaint fails the test."""
-    # uv's hard links would be refused by nltk, which opens only files with a single link.
-    env = {**os.environ, "UV_LINK_MODE": "copy"}
-    env.pop("VIRTUAL_ENV", None)
-    env.pop("PYTHONPATH", None)
-    done = subprocess.run(
-        list(map(str, command)), cwd=cwd, env=env, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    return done.stdout
+from building import ROOT, build, run
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=ROOT)
-    (built,) = folder.glob("*.whl")
-    return built
+def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return build(ROOT, tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="session")
+def wheel(built: dict[str, Path]) -> Path:
+    return built["whl"]
+
+
+@pytest.fixture(scope="session")
+def sdist(built: dict[str, Path]) -> Path:
+    return built["tar.gz"]
 
 
 @pytest.fixture(scope="session")
 def python_with(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     """Install the wheel with some extras into an environment of its own and run code in it."""
-    made: dict[str, Path] = {}
+    made: dict[tuple[str, str], Path] = {}
 
-    def environment(extras: str) -> Path:
-        if extras not in made:
-            made[extras] = tmp_path_factory.mktemp("env") / "venv"
-            run(uv.find_uv_bin(), "venv", "-q", "-p", sys.executable, made[extras], cwd=ROOT)
-            python = made[extras] / "bin" / "python"
+    def environment(extras: str, base: str) -> Path:
+        key = (base, extras)
+        if key not in made:
+            made[key] = tmp_path_factory.mktemp("env") / "venv"
+            run(uv.find_uv_bin(), "venv", "-q", "-p", base, made[key], cwd=ROOT)
+            python = made[key] / "bin" / "python"
             what = f"portkey-mistral{extras} @ {wheel.as_uri()}"
             run(uv.find_uv_bin(), "pip", "install", "-q", "-p", python, what, cwd=ROOT)
-        return made[extras] / "bin" / "python"
+        return made[key] / "bin" / "python"
 
-    def execute(extras: str, code: str) -> str:
-        # -I keeps the tree and the machine's environment out; and nothing of ours may warn.
-        cwd = tmp_path_factory.getbasetemp()
-        return run(environment(extras), "-I", "-W", "error", "-c", code, cwd=cwd).strip()
+    def execute(extras: str, code: str, python: str = sys.executable) -> str:
+        return _execute(environment(extras, python), code, tmp_path_factory.mktemp("cwd"))
 
     return execute
+
+
+@pytest.fixture
+def pip_installs(wheel: Path, tmp_path: Path) -> Callable[[str, str, str], str]:
+    """Install the wheel with pip into an empty environment and run code in it."""
+
+    def execute(base: str, extras: str, code: str) -> str:
+        run(base, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
+        python = tmp_path / "venv" / "bin" / "python"
+        options = ("--quiet", "--disable-pip-version-check")
+        run(python, "-m", "pip", "install", *options, f"{wheel}{extras}", cwd=tmp_path)
+        run(python, "-m", "pip", "check", cwd=tmp_path)
+        return _execute(python, code, tmp_path)
+
+    return execute
+
+
+def _execute(python: Path, code: str, cwd: Path) -> str:
+    # -I keeps the tree and the machine's environment out; and nothing of ours may warn.
+    return run(python, "-I", "-W", "error", "-c", code, cwd=cwd).strip()

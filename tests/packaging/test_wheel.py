@@ -86,15 +86,18 @@ def test_entry_points(wheel):
     parser = ConfigParser()
     parser.read_string(read(wheel, "entry_points.txt"))
     assert {name: dict(parser[name]) for name in parser.sections()} == {
-        "console_scripts": {"portkey-mistral": "portkey_mistral.cli:main"},
+        "console_scripts": {"portkey-mistral": "portkey_mistral.__main__:main"},
         "pytest11": {"portkey_mistral": "portkey_mistral.sandbox.pytest_plugin"},
     }
 
 
 @pytest.mark.parametrize(
     ("extras", "code"),
-    [("[langchain]", LANGCHAIN), ("[llamaindex]", LLAMAINDEX)],
-    ids=["langchain", "llamaindex"],
+    [
+        pytest.param("[langchain]", LANGCHAIN, id="langchain"),
+        # Installing and compiling LlamaIndex takes ten seconds.
+        pytest.param("[llamaindex]", LLAMAINDEX, id="llamaindex", marks=pytest.mark.full),
+    ],
 )
 def test_each_adapter_works_without_the_other_framework(python_with, extras, code):
     assert python_with(extras, code) == "False"
@@ -110,7 +113,12 @@ def test_the_core_works_without_a_framework(python_with):
         ("", "langchain_portkey_mistral", "pip install 'portkey-mistral[langchain]'"),
         ("", "llamaindex_portkey_mistral", "pip install 'portkey-mistral[llamaindex]'"),
         ("[langchain]", "llamaindex_portkey_mistral", "pip install 'portkey-mistral[llamaindex]'"),
-        ("[llamaindex]", "langchain_portkey_mistral", "pip install 'portkey-mistral[langchain]'"),
+        pytest.param(
+            "[llamaindex]",
+            "langchain_portkey_mistral",
+            "pip install 'portkey-mistral[langchain]'",
+            marks=pytest.mark.full,
+        ),
         ("", "shared", "ModuleNotFoundError No module named 'shared'"),
         ("", "tests", "ModuleNotFoundError No module named 'tests'"),
     ],
@@ -120,7 +128,31 @@ def test_what_is_not_installed_is_named_with_its_extra(python_with, extras, modu
 
 
 def test_the_command_says_which_extra_it_needs(python_with):
-    code = (
-        "from portkey_mistral.cli import main\ntry: main()\nexcept SystemExit as exit: print(exit)"
-    )
+    code = "from portkey_mistral.__main__ import main\ntry: main()\nexcept SystemExit as exit: print(exit)"
     assert 'pip install "portkey-mistral[cli]"' in python_with("", code)
+
+
+DEMO = """
+import warnings
+warnings.simplefilter("ignore")
+from portkey_mistral.demo import main
+raise SystemExit(main())
+"""
+FRAMEWORKS = {"langchain": "ChatPortkeyMistral", "llamaindex": "LlamaIndex"}
+
+
+@pytest.mark.parametrize(
+    "extras",
+    [
+        pytest.param("[cli]", marks=pytest.mark.full),
+        pytest.param("[cli,langchain]", marks=pytest.mark.full),
+        pytest.param("[cli,ocr,llamaindex]", marks=pytest.mark.full),
+    ],
+)
+def test_the_demo_shows_what_is_installed(python_with, extras):
+    shown = python_with(extras, DEMO)
+    assert "scenes in" in shown
+    for extra, name in FRAMEWORKS.items():
+        assert (name in shown) == (extra in extras)
+    assert ("18,400 euros" in shown) == ("ocr" in extras)
+    assert "notebooks/" not in shown
