@@ -58,7 +58,7 @@ class AdaptedBatchJob(Generic[T]):
     ) -> Self:
         """Send the inputs; see `Client.batch`. A sequence is encoded before anything is sent, and kept for a retry."""
         check_iterable(inputs, "inputs", "input")
-        requests: Iterable[ChatRequest] = map(conversion.request, inputs)
+        requests: Iterable[ChatRequest] = _requests(conversion, inputs)
         if isinstance(inputs, Sequence):
             requests = list(requests)
         job = client.batch(
@@ -132,7 +132,7 @@ class AdaptedBatchJob(Generic[T]):
         `inputs` are those of this job, in their order; needed if it was resumed.
         """
         with self._conversion.errors():
-            requests = None if inputs is None else list(map(self._conversion.request, inputs))
+            requests = None if inputs is None else list(_requests(self._conversion, inputs))
             job = self._job.retry_failed(requests)
             return None if job is None else type(self)(job, self._conversion)
 
@@ -145,3 +145,13 @@ class AdaptedBatchJob(Generic[T]):
             return self._conversion.output(result)
         except Exception as error:  # noqa: BLE001  a parser may raise anything
             return error
+
+
+def _requests(conversion: Conversion[Any], inputs: Iterable[Any]) -> Iterator[ChatRequest]:
+    """Yield the requests of inputs. An error has the position of its input as a note."""
+    for index, given in enumerate(inputs):
+        try:
+            yield conversion.request(given)
+        except Exception as error:
+            error.add_note(f"The input is inputs[{index}].")
+            raise

@@ -187,6 +187,9 @@ def test_chains_that_a_batch_cannot_follow_are_refused(model: ChatPortkeyMistral
     for one in ("hi", {"text": "hi"}, None):
         with pytest.raises(InvalidRequestError, match="must be a list of inputs"):
             batch_job(model, one)
+    with pytest.raises(KeyError) as missing:
+        batch_job(PROMPT | model, [{"word": "one"}, {"world": "two"}])
+    assert missing.value.__notes__ == ["The input is inputs[1]."]
     with pytest.raises(InvalidRequestError, match=r"nonsense"):
         batch_job(model.bind(nonsense=1), ["hi"])
     with pytest.raises(ConfigurationError, match="no batch"):

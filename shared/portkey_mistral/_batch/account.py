@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, TypeVar
 from urllib.parse import quote, urlencode
@@ -21,17 +21,23 @@ from portkey_mistral._wire.malformed import MalformedResponse, json_object
 from portkey_mistral._wire.multipart import encode_form
 from portkey_mistral.batch import FINISHED_STATUSES
 
-__all__ = ["Account", "RemoteJob"]
+__all__ = ["DIGEST", "NAME", "PART", "PARTS", "REQUESTS", "Account", "RemoteJob"]
 
 T = TypeVar("T")
 
+NAME, PART, PARTS = "batch", "part", "parts"
+"""Metadata of our jobs: their batch, and the number of their part. That of the last part has the number of parts."""
+DIGEST, REQUESTS = "digest", "requests"
+"""Metadata of our jobs: a digest of their requests, and the number of these."""
+
 _FILES, _JOBS = path_of("files", {}), path_of("batch", {})
 _PAGE_SIZE = 100
+_MOST_DIGITS = 7  # of the requests of a job, which are at most `parts.MAX_LINES`
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteJob:
-    """A job as returned by Mistral's API. `created_at` is Unix time."""
+    """A job as returned by Mistral's API. `created_at` is Unix time; `errors` are those of the job as a whole."""
 
     id: str
     status: str
@@ -43,6 +49,7 @@ class RemoteJob:
     output_file: str | None
     error_file: str | None
     outputs: tuple[Any, ...]
+    errors: tuple[str, ...]
     created_at: float
 
     @property
@@ -52,8 +59,13 @@ class RemoteJob:
     @property
     def part(self) -> int:
         """The number of the job's part."""
-        text = str(self.metadata.get("part", ""))
+        text = str(self.metadata.get(PART, ""))
         return int(text) if text.isdecimal() else 0
+
+    @property
+    def batch(self) -> str | None:
+        """The name of the batch that the job belongs to; None for a job of another program."""
+        return str(self.metadata.get(NAME)) if DIGEST in self.metadata else None
 
 
 class Account:
@@ -164,19 +176,37 @@ def _decode_job(body: Any) -> RemoteJob:
     if not isinstance(job.get("id"), str) or not isinstance(job.get("status"), str):
         raise MalformedResponse("the job has no id or no status")
     outputs, metadata = job.get("outputs"), job.get("metadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
     return RemoteJob(
         id=job["id"],
         status=job["status"],
         endpoint=str(job.get("endpoint", "")),
-        metadata=metadata if isinstance(metadata, Mapping) else {},
-        total=_count(job, "total_requests"),
+        metadata=metadata,
+        total=max(_count(job, "total_requests"), _announced(metadata)),
         succeeded=_count(job, "succeeded_requests"),
         failed=_count(job, "failed_requests"),
         output_file=job.get("output_file"),
         error_file=job.get("error_file"),
         outputs=tuple(outputs) if isinstance(outputs, list) else (),
+        errors=tuple(_messages(job.get("errors"))),
         created_at=float(_count(job, "created_at")),
     )
+
+
+def _announced(metadata: Mapping[str, Any]) -> int:
+    """Return how many requests a job of ours was created with.
+
+    Mistral counts those of a file only when it reads them: never, if the job fails before.
+    """
+    text = str(metadata.get(REQUESTS)) if DIGEST in metadata else ""
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else 0
+
+
+def _messages(errors: Any) -> Iterator[str]:
+    for error in errors if isinstance(errors, list) else ():
+        message = error.get("message") if isinstance(error, Mapping) else None
+        if isinstance(message, str) and message:
+            yield message
 
 
 def _count(job: Mapping[str, Any], name: str) -> int:

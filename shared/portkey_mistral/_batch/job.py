@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from portkey_mistral._batch.charges import estimated_cost
 from portkey_mistral._batch.progress import Reporter
 from portkey_mistral._batch.tally import Tally
+from portkey_mistral._redaction import scrub
 from portkey_mistral._transport.polling import alooks, looks
 from portkey_mistral.batch import BatchProgress, BatchResult, ShowBatchProgress
 from portkey_mistral.exceptions import (
@@ -42,6 +43,8 @@ _STATUSES = (
     "CANCELLED",
 )
 """In order of precedence: the state furthest from the end first, success last."""
+
+_MOST_ERRORS = 3  # shown of the errors of whole jobs
 
 
 class BatchJob:
@@ -125,8 +128,10 @@ class BatchJob:
 
         Raises:
             APITimeoutError: the job was not finished in time.
+            InvalidRequestError: `poll` is no number above 0.
             PortkeyMistralError: a poll failed. The job is not affected.
         """
+        _check_poll(poll)
         with closing(Reporter(show_progress)) as reporter:
             for _ in looks(poll, timeout):
                 progress = self.refresh()
@@ -142,6 +147,7 @@ class BatchJob:
         self, *, poll: float = 1.0, show_progress: ShowBatchProgress = False
     ) -> BatchProgress:
         """The async version of `wait_until_done`; `asyncio.timeout` limits it."""
+        _check_poll(poll)
         with closing(Reporter(show_progress)) as reporter:
             async for _ in alooks(poll):
                 reporter.show(await self.arefresh())
@@ -263,11 +269,19 @@ class BatchJob:
     def _unanswered(self) -> BatchError:
         statuses = sorted({job.status for job in self._jobs.values()} - {"SUCCESS"})
         status = statuses[0] if statuses else "SUCCESS"
+        errors = dict.fromkeys(message for job in self._jobs.values() for message in job.errors)
+        reported = f" Mistral reports: {'; '.join([*errors][:_MOST_ERRORS])}" if errors else ""
+        secrets = self._account.resolved.secrets
         return BatchError(
-            f"The batch {self.id!r} ended as {status} without an answer to this request. retry_failed() sends such "
-            "requests again.",
+            f"The batch {self.id!r} ended as {status} without an answer to this request.{scrub(reported, secrets)} "
+            "retry_failed() sends such requests again.",
             status=status,
         )
+
+
+def _check_poll(poll: object) -> None:
+    if isinstance(poll, bool) or not isinstance(poll, int | float) or not poll > 0:
+        raise InvalidRequestError("poll must be a number of seconds above 0.")
 
 
 def _vectors(result: BatchResult, position: int) -> Iterator[list[float]]:

@@ -6,7 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from portkey_mistral._batch.account import Account, RemoteJob
+from portkey_mistral._batch.account import (
+    DIGEST,
+    NAME,
+    PART,
+    PARTS,
+    REQUESTS,
+    Account,
+    RemoteJob,
+)
 from portkey_mistral._batch.charges import CHARGED_AT, ESTIMATE, Charge, Charges
 from portkey_mistral._batch.job import BatchJob, StartBatch
 from portkey_mistral._batch.lines import encode_lines
@@ -19,7 +27,6 @@ from portkey_mistral.exceptions import (
     APIConnectionError,
     APIError,
     APIStatusError,
-    BudgetExceededError,
     ConfigurationError,
     InvalidRequestError,
     NotFoundError,
@@ -34,10 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["resume_batch", "start_batch"]
 
 _WHAT = "batch jobs"
-NAME, _PART, _DIGEST, _PARTS = "batch", "part", "digest", "parts"
-"""Metadata of the jobs at Mistral: their batch, and the number of their part. That of the last part has the total."""
-
-_OWN = frozenset({NAME, _PART, _DIGEST, _PARTS, ESTIMATE, CHARGED_AT})
+_OWN = frozenset({NAME, PART, DIGEST, REQUESTS, PARTS, ESTIMATE, CHARGED_AT})
+"""Metadata of the jobs at Mistral that a user cannot set."""
 _LONGEST_KEY, _LONGEST_VALUE = 32, 512
 _MOST_HOURS = 168
 _FIRST_PAUSE = 0.5
@@ -68,22 +73,34 @@ def start_batch(
     batch = name or uuid4().hex
     known = {job.part: job for job in _jobs_of(account, batch)} if name else {}
     jobs: list[RemoteJob] = []
-    lines = encode_lines(account.resolved, requests, charges.estimate)
-    for part, is_last in _with_last(split(lines)):
-        own = {NAME: batch, _PART: str(part.number), _DIGEST: part.digest}
-        if is_last:
-            own[_PARTS] = str(part.number + 1)
-        job = known.get(part.number)
-        if job is None:
-            charge = _reserve(charges, batch, part, len(jobs))
-            own_and_given = {**(metadata or {}), **own, **charge.metadata}
-            job = _create(account, part, own_and_given, timeout_hours, charge)
-        elif job.metadata.get(_DIGEST) != part.digest:
-            raise ConfigurationError(
-                f"There is a batch {batch!r} already, of other requests. Choose another name, or pass the same requests in "
-                "the same order."
+    created = 0
+    try:
+        lines = encode_lines(account.resolved, requests, charges.estimate)
+        for part, is_last in _with_last(split(lines)):
+            own = {
+                NAME: batch,
+                PART: str(part.number),
+                DIGEST: part.digest,
+                REQUESTS: str(len(part.lines)),
+            }
+            if is_last:
+                own[PARTS] = str(part.number + 1)
+            job = known.get(part.number)
+            if job is None:
+                charge = charges.reserve(batch, part)
+                own_and_given = {**(metadata or {}), **own, **charge.metadata}
+                job = _create(account, part, own_and_given, timeout_hours, charge)
+                created += 1
+            else:
+                _check_same(job, part, batch)
+            jobs.append(job)
+    except BaseException as error:
+        if created:
+            error.add_note(
+                f"Jobs of the batch that were created before it: {created}. They run. Once the cause is removed, "
+                f"batch(requests, name={batch!r}) with otherwise the same requests creates the others."
             )
-        jobs.append(job)
+        raise
     if not jobs:
         raise InvalidRequestError("A batch needs at least one request.")
     kept = requests if isinstance(requests, Sequence) else None
@@ -91,16 +108,12 @@ def start_batch(
     return BatchJob(account, charges, batch, jobs, start=start, requests=kept)
 
 
-def _reserve(charges: Charges, batch: str, part: Part, created: int) -> Charge:
-    try:
-        return charges.reserve(batch, part)
-    except BudgetExceededError as error:
-        if created:
-            error.add_note(
-                f"Jobs of the batch that were created before it: {created}. They run; once there is room, "
-                f"batch(requests, name={batch!r}) with the same requests creates the others."
-            )
-        raise
+def _check_same(job: RemoteJob, part: Part, batch: str) -> None:
+    if job.metadata.get(DIGEST) != part.digest:
+        raise ConfigurationError(
+            f"There is a batch {batch!r} already, of other requests. Choose another name, or pass the same requests in the "
+            "same order."
+        )
 
 
 def resume_batch(
@@ -111,7 +124,11 @@ def resume_batch(
         raise InvalidRequestError("Pass the id of a batch: `BatchJob.id`, or its name.")
     account = Account(account_options(settings, options, _WHAT))
     charges = Charges(account.resolved, account.billing_host)
-    jobs = _jobs_of(account, batch_id) or _single_job(account, batch_id)
+    jobs = _jobs_of(account, batch_id)
+    if not jobs:
+        jobs = _single_job(account, batch_id)
+        if jobs and (name := jobs[0].batch):
+            batch_id, jobs = name, _jobs_of(account, name) or jobs
     if not jobs:
         raise ConfigurationError(
             f"There is no batch {batch_id!r} in the account of this key. Ids are those of `BatchJob.id`."
@@ -151,7 +168,7 @@ def _single_job(account: Account, job_id: str) -> list[RemoteJob]:
 def _are_complete(jobs: Sequence[RemoteJob]) -> bool:
     """Whether these are all jobs of a batch: a process may have ended before it created the last one."""
     last = jobs[-1].metadata
-    return NAME not in last or last.get(_PARTS) == str(len(jobs))
+    return NAME not in last or last.get(PARTS) == str(len(jobs))
 
 
 def _create(
@@ -173,7 +190,7 @@ def _create(
                 charge.release()
                 raise
             # The job may have been created nevertheless, if only the response was lost.
-            if found := account.jobs({name: metadata[name] for name in (NAME, _PART)}):
+            if found := account.jobs({name: metadata[name] for name in (NAME, PART)}):
                 return found[0]
             if not left:
                 charge.release()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 
 from pdfs import as_part, pdf_of
@@ -297,6 +299,41 @@ def test_what_a_job_has_answered_before_its_end_is_kept(
     assert fate in str(results[2].error)
 
 
+def test_a_job_that_fails_before_its_file_is_read_has_an_error_for_each_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Mistral counts the requests of a file only when it reads them."""
+    monkeypatch.setattr("portkey_mistral._batch.parts.MAX_INLINE", 0)
+    key = "sk-very-secret-key"
+    reasons = [{"message": f"Invalid file, sent with {key}.", "count": 1}, {"message": "No quota."}]
+    job: dict[str, Any] = {
+        "id": "j",
+        "status": "QUEUED",
+        "endpoint": "/v1/chat/completions",
+        "errors": [],
+        "created_at": 0,
+        "total_requests": 0,
+        "succeeded_requests": 0,
+        "failed_requests": 0,
+    }
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/files"):
+            return httpx.Response(200, json={"id": "f"})
+        if request.method == "POST":
+            job["metadata"] = json.loads(request.content)["metadata"]
+            return httpx.Response(200, json=job)
+        return httpx.Response(200, json={**job, "status": "FAILED", "errors": reasons})
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http:
+        batch = Client(api_key=key, http_client=http).batch([chat("one"), chat("two")])
+        assert (batch.progress.status, batch.progress.total) == ("QUEUED", 2)
+        errors = [result.error for result in batch.results()]
+        assert [type(error) for error in errors] == [BatchError, BatchError]
+        assert "Invalid file, sent with ***.; No quota." in str(errors[0])
+        assert batch.retry_failed() is not None
+
+
 # --- nothing is lost, nothing is paid twice ---------------------------------------------------------
 
 
@@ -408,8 +445,10 @@ def test_a_batch_of_which_only_a_part_was_created_is_completed(
     client: Client, sandbox: Sandbox
 ) -> None:
     sandbox.inject(Fault(on="/batch/jobs", when="fim", status=400))
-    with pytest.raises(BadRequestError):
+    with pytest.raises(BadRequestError) as error:
         client.batch(MIXED, name="torn")
+    (note,) = error.value.__notes__
+    assert "name='torn'" in note
     assert 0 < len(all_jobs(sandbox)) < 9
     with pytest.raises(ConfigurationError, match=r"batch\(requests, name='torn'\)"):
         client.resume_batch("torn")
@@ -417,10 +456,27 @@ def test_a_batch_of_which_only_a_part_was_created_is_completed(
     assert len(all_jobs(sandbox)) == 9
 
 
-def test_a_batch_is_found_by_the_id_of_a_single_job(client: Client, sandbox: Sandbox) -> None:
-    client.batch([chat("one")])
-    (job,) = all_jobs(sandbox)
-    assert [shown(result) for result in client.resume_batch(job["id"]).results()] == ["one"]
+def test_jobs_of_a_batch_without_a_name_can_be_found_where_one_is_refused(
+    client: Client, sandbox: Sandbox
+) -> None:
+    requests = [chat("one"), chat("two", model="mistral-huge")]
+    with pytest.raises(BadRequestError) as error:
+        client.batch(requests)
+    (note,) = error.value.__notes__
+    (name,) = re.findall(r"name='(\w+)'", note)
+    requests[1] = chat("two", model="mistral-large-latest")
+    assert [shown(result) for result in client.batch(requests, name=name).results()] == [
+        "one",
+        "two",
+    ]
+    assert len(all_jobs(sandbox)) == 2
+
+
+def test_a_batch_is_found_by_the_id_of_any_of_its_jobs(client: Client, sandbox: Sandbox) -> None:
+    batch = client.batch(MIXED)
+    for job in all_jobs(sandbox):
+        assert client.resume_batch(job["id"]).id == batch.id
+    assert [shown(result) for result in client.resume_batch(job["id"]).results()] == EXPECTED
 
 
 # --- bad input and places without batches -----------------------------------------------------------
@@ -489,8 +545,17 @@ def test_a_batch_that_nobody_knows(client: Client) -> None:
 def test_waiting_may_be_limited(client: Client) -> None:
     job = client.batch([chat("one")])
     with pytest.raises(APITimeoutError, match="keeps running"):
-        job.wait_until_done(timeout=0.0, poll=0.0)
+        job.wait_until_done(timeout=0.0, poll=0.01)
     assert [shown(result) for result in job.results()] == ["one"]
+
+
+@pytest.mark.parametrize("poll", [0, -1.0, float("nan"), True, "1"])
+async def test_pauses_must_be_pauses(client: Client, poll: Any) -> None:
+    job = client.batch([chat("one")])
+    with pytest.raises(InvalidRequestError, match="poll must be"):
+        job.wait_until_done(poll=poll)
+    with pytest.raises(InvalidRequestError, match="poll must be"):
+        await job.await_until_done(poll=poll)
 
 
 def test_no_key_is_shown(sandbox: Sandbox) -> None:
