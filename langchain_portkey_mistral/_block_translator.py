@@ -77,7 +77,8 @@ def _invalid_tool_call(call: InvalidToolCall) -> dict[str, Any]:
     """Convert an invalid call. In a merged stream it has an ending of ours, and no error."""
     arguments, error = as_received(call["args"] or ""), call["error"]
     if error is None:
-        _, invalid = to_tool_calls([ToolCall(call["id"], call["name"] or "", arguments)])
+        received = ToolCall(call["id"], call["name"] or "", arguments)
+        _, invalid = to_tool_calls([received], truncated=True)
         error = invalid[0]["error"] if invalid else None
     return {
         "type": "invalid_tool_call",

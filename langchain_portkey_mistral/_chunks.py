@@ -27,7 +27,7 @@ from langchain_portkey_mistral._metadata import (
 from langchain_portkey_mistral._to_langchain import is_plain_text, to_block, without_empty_text
 from portkey_mistral.exceptions import ResponseFormatError
 from portkey_mistral.messages import Part, ReferencePart, TextPart, ThinkingPart
-from portkey_mistral.responses import CallInfo, Delta, ToolCallDelta
+from portkey_mistral.responses import TRUNCATED, CallInfo, Delta, ToolCallDelta
 
 __all__ = ["TEXT_INDEX", "ChunkBuilder", "to_generation_chunk"]
 
@@ -99,6 +99,11 @@ class ChunkBuilder:
             chunk_position="last",
         )
 
+    @property
+    def is_truncated(self) -> bool:
+        """Whether the answer was cut off, as far as it has been received."""
+        return self._metadata.finish_reason in TRUNCATED
+
     def _record(self, delta: Delta) -> None:
         if self._choice < 0:
             self._choice = delta.choice  # some servers count from 1; usage alone has -1
@@ -156,7 +161,8 @@ class ChunkBuilder:
     def _invalidated_tool_calls(self) -> Iterator[ToolCallChunk]:
         """Make LangChain list a call with truncated arguments as invalid."""
         for call in self._tool_calls.values():
-            if ending := invalidating_ending("".join(call.arguments)):
+            arguments = "".join(call.arguments)
+            if ending := invalidating_ending(arguments, truncated=self.is_truncated):
                 yield ToolCallChunk(
                     type="tool_call_chunk", name=None, args=ending, id=None, index=call.index
                 )

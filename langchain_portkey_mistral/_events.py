@@ -61,11 +61,12 @@ class EventBuilder:
 
     def finish(self, info: CallInfo) -> Iterator[Event]:
         """Build the events that close the blocks and the message."""
+        truncated = self._chunks.is_truncated
         for position, block in enumerate(self._blocks):
             yield {
                 "event": "content-block-finish",
                 "index": position,
-                "content": _finished_block(block),
+                "content": _finished_block(block, truncated=truncated),
             }
         last = self._chunks.finish(info)
         metadata = drop_none(logprobs=self._logprobs or None) | last.response_metadata
@@ -105,10 +106,10 @@ def _merge_into(block: Block, piece: Block, streamed_member: str) -> None:
             block[name] = value
 
 
-def _finished_block(block: Block) -> Block:
+def _finished_block(block: Block, *, truncated: bool) -> Block:
     """Return the block; of a tool call, with its arguments parsed, or as an invalid call."""
     if block["type"] != "tool_call_chunk":
         return block
     call = ToolCall(block["id"], block["name"] or "", block["args"])
-    valid, invalid = to_tool_calls((call,))
+    valid, invalid = to_tool_calls((call,), truncated=truncated)
     return dict((valid or invalid)[0])

@@ -22,12 +22,16 @@ _NOTE = " (not a JSON object; the model wrote the first {} characters)"
 _ENDING = re.compile(re.escape(_NOTE).replace(re.escape("{}"), r"(\d{1,19})") + r"\Z")
 
 
-def invalidating_ending(arguments: str) -> str:
-    """Return what to append to arguments that LangChain would complete to an object; "" for any others."""
+def invalidating_ending(arguments: str, *, truncated: bool) -> str:
+    """Return what to append to arguments that LangChain would complete to an object; "" for any others.
+
+    `truncated` means that the answer was cut off.
+    """
     try:
-        ToolCall(None, "", arguments).parse_arguments()
+        ToolCall(None, "", arguments).parse_arguments(truncated=truncated)
     except ValueError:
-        if not _is_object(arguments):
+        # Of a call without arguments LangChain makes an empty object.
+        if arguments and not _is_object(arguments):
             return ""
         mismatch = next(each for each in _MISMATCHES if not _is_object(arguments + each))
         return mismatch + _NOTE.format(len(arguments))

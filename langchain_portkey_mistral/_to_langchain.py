@@ -31,7 +31,7 @@ from portkey_mistral.messages import (
     UnknownPart,
     text_of,
 )
-from portkey_mistral.responses import ChatResponse
+from portkey_mistral.responses import TRUNCATED, ChatResponse
 
 __all__ = [
     "is_plain_text",
@@ -73,7 +73,7 @@ def _message(response: ChatResponse, position: int, tool_names: Mapping[str, str
         replace(call, name=tool_names.get(call.name, call.name))
         for call in choice.message.tool_calls
     ]
-    valid, invalid = to_tool_calls(calls)
+    valid, invalid = to_tool_calls(calls, truncated=choice.finish_reason in TRUNCATED)
     usage = response.usage if position == 0 else None
     metadata = AnswerMetadata.of(response, position).as_dict(response.info)
     return AIMessage(
@@ -176,9 +176,9 @@ def _unknown_block(raw: Block) -> Block:
 
 
 def to_tool_calls(
-    calls: Iterable[ToolCall],
+    calls: Iterable[ToolCall], *, truncated: bool
 ) -> tuple[list[LangChainToolCall], list[InvalidToolCall]]:
-    """Parse the arguments of calls.
+    """Parse the arguments of calls. `truncated` means that the answer was cut off.
 
     Returns:
         The calls, and those whose arguments are not a JSON object, with the reason in `error`.
@@ -187,7 +187,7 @@ def to_tool_calls(
     invalid: list[InvalidToolCall] = []
     for call in calls:
         try:
-            arguments = call.parse_arguments()
+            arguments = call.parse_arguments(truncated=truncated)
         except ValueError as error:
             invalid.append(
                 InvalidToolCall(

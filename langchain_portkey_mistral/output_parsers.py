@@ -27,6 +27,8 @@ from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.utils.pydantic import TBaseModel
 from pydantic_core import from_json
 
+from portkey_mistral.responses import TRUNCATED
+
 __all__ = [
     "JsonParser",
     "JsonToolParser",
@@ -34,8 +36,6 @@ __all__ = [
     "PydanticToolParser",
     "TruncatedAnswerError",
 ]
-
-_TRUNCATED = ("length", "model_length")
 
 # Since langchain-core 1.7.5.
 _ModelRefusalError = getattr(langchain_exceptions, "ModelRefusalError", None)
@@ -182,7 +182,7 @@ def _check_refusal(result: list[Generation]) -> None:
 def _check_truncation(result: list[Generation], texts: list[str]) -> None:
     """Raise for truncated JSON. The finish reason alone is not enough: complete JSON may be followed by spaces."""
     message = _message(result)
-    if message is None or message.response_metadata.get("finish_reason") not in _TRUNCATED:
+    if message is None or message.response_metadata.get("finish_reason") not in TRUNCATED:
         return
     if not texts or not all(_is_json(text) for text in texts):
         raise TruncatedAnswerError(

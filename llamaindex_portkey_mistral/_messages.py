@@ -259,7 +259,7 @@ def _first(value: Any, names: Sequence[str]) -> Any:
 def _tool_call(id_: str | None, name: str, arguments: Any) -> ToolCall:
     if not isinstance(arguments, str):
         arguments = to_json({} if arguments is None else arguments, fallback=_plain).decode()
-    return ToolCall(id_, name, arguments or "{}")
+    return ToolCall(id_, name, arguments)
 
 
 def _plain(value: Any) -> Any:
@@ -269,17 +269,19 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, Iterable) else str(value)
 
 
-def from_message(message: Message, tool_names: Mapping[str, str], *, complete: bool) -> ChatMessage:
+def from_message(
+    message: Message, tool_names: Mapping[str, str], *, complete: bool, truncated: bool = False
+) -> ChatMessage:
     """Convert an answer. `tool_names` maps tool names on the wire to the caller's own.
 
     Tool calls are given both as blocks and, as plain dicts, in `additional_kwargs`: agents read the former,
     core's streamed structured output the latter. Arguments stay text until the message is complete, and
-    beyond that if they are not a JSON object.
+    beyond that if they are not a JSON object, or if a truncated message has none of them.
     """
     calls = [
         replace(call, name=tool_names.get(call.name, call.name)) for call in message.tool_calls
     ]
-    call_blocks = [_call_block(call, complete=complete) for call in calls]
+    call_blocks = [_call_block(call, complete=complete, truncated=truncated) for call in calls]
     blocks = [*_blocks(message.content), *call_blocks]
     extra: dict[str, Any] = {}
     if calls:
@@ -355,14 +357,14 @@ def _citation(reference: int | str) -> CitationBlock:
     )
 
 
-def _call_block(call: ToolCall, *, complete: bool) -> ToolCallBlock:
-    arguments = _parsed(call) if complete else call.arguments
+def _call_block(call: ToolCall, *, complete: bool, truncated: bool) -> ToolCallBlock:
+    arguments = _parsed(call, truncated=truncated) if complete else call.arguments
     return ToolCallBlock(tool_call_id=call.id, tool_name=call.name, tool_kwargs=arguments)
 
 
-def _parsed(call: ToolCall) -> dict[str, Any] | str:
+def _parsed(call: ToolCall, *, truncated: bool) -> dict[str, Any] | str:
     try:
-        return call.parse_arguments()
+        return call.parse_arguments(truncated=truncated)
     except ValueError:
         return call.arguments
 

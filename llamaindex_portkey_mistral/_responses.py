@@ -49,7 +49,9 @@ def from_response(
     """
     message = _limited(response.message, single_call=single_call)
     return ChatResponse(
-        message=from_message(message, tool_names, complete=True),
+        message=from_message(
+            message, tool_names, complete=True, truncated=response.finish_reason in core.TRUNCATED
+        ),
         raw=_raw(response),
         logprobs=_logprobs(response.choices[0].logprobs),
         additional_kwargs=_additional_kwargs(response),

@@ -18,6 +18,7 @@ from pydantic_core import from_json, to_json
 
 from portkey_mistral.exceptions import ResponseFormatError
 from portkey_mistral.requests import wire_name
+from portkey_mistral.responses import TRUNCATED
 
 __all__ = [
     "OutputFormat",
@@ -170,7 +171,7 @@ class PartialObject(Generic[_Model]):
     def _validate(self, value: dict[str, Any]) -> _Model | FlexibleModel:
         try:
             return self._output_cls.model_validate(value)
-        except ValidationError:
+        except Exception:  # noqa: BLE001  a validator may rely on what has not been received yet
             by_name = {self._names_by_alias.get(key, key): item for key, item in value.items()}
             return self._flexible_cls.model_validate(by_name)
 
@@ -199,7 +200,7 @@ def _output_error(
 ) -> StructuredOutputError:
     name = output_cls.__name__
     answer = text if text is not None else response.message.content or ""
-    if response.additional_kwargs.get("finish_reason") in ("length", "model_length"):
+    if response.additional_kwargs.get("finish_reason") in TRUNCATED:
         return TruncatedOutputError(
             f"The answer was cut off before {name} was complete. Raise max_tokens, or request less. "
             f"Received: {_shortened(answer)}",

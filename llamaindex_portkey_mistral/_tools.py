@@ -18,6 +18,7 @@ from portkey_mistral.adapter_support import KeptSchemas
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.messages import ToolCall
 from portkey_mistral.requests import Tool, ToolChoice
+from portkey_mistral.responses import TRUNCATED
 
 __all__ = [
     "acall_selection",
@@ -121,7 +122,7 @@ def tool_selections(response: ChatResponse) -> list[ToolSelection]:
             )
             for call in tool_calls(response.message)
         ]
-    truncated = response.additional_kwargs["finish_reason"] in ("length", "model_length")
+    truncated = response.additional_kwargs["finish_reason"] in TRUNCATED
     return [_selection(call, truncated=truncated) for call in tool_calls(response.message)]
 
 
@@ -170,7 +171,7 @@ def _received(arguments: str) -> dict[str, Any]:
 def _selection(call: ToolCall, *, truncated: bool) -> ToolSelection:
     name = call.name
     try:
-        arguments = call.parse_arguments()
+        arguments = call.parse_arguments(truncated=truncated)
     except ValueError as error:
         _logger.warning("The model's arguments for tool %s are not a JSON object: %s", name, error)
         reason = "were cut off at max_tokens" if truncated else f"are not a JSON object: {error}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from portkey_mistral.messages import Content, Message, Part, TextPart, ThinkingPart, ToolCall
 from portkey_mistral.responses import (
+    TRUNCATED,
     CallInfo,
     ChatResponse,
     Choice,
@@ -33,9 +34,10 @@ class _Call:
         self.name = self.name or delta.name or ""
         self.arguments.append(delta.arguments)
 
-    def done(self) -> ToolCall:
+    def done(self, *, truncated: bool) -> ToolCall:
+        """Return the call so far. Without arguments they are an empty object, unless the answer was cut off before them."""
         self.arguments = ["".join(self.arguments)]
-        return ToolCall(self.id, self.name, self.arguments[0] or "{}")
+        return ToolCall(self.id, self.name, self.arguments[0] or ("" if truncated else "{}"))
 
 
 class _Choice:
@@ -67,7 +69,8 @@ class _Choice:
         return content
 
     def message(self) -> Message:
-        calls = tuple(self.calls[index].done() for index in sorted(self.calls))
+        truncated = self.finish_reason in TRUNCATED
+        calls = tuple(self.calls[index].done(truncated=truncated) for index in sorted(self.calls))
         return Message("assistant", self.content(), calls)
 
 

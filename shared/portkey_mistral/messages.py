@@ -118,15 +118,20 @@ class ToolCall:
     name: str
     arguments: str = "{}"
 
-    def parse_arguments(self) -> dict[str, Any]:
+    def parse_arguments(self, *, truncated: bool = False) -> dict[str, Any]:
         """Return the arguments as a dict; empty text and `null` stand for none.
 
         Line breaks and tabs in strings are accepted as they are: models write them, though JSON does not allow it.
+
+        Args:
+            truncated: Whether the answer was cut off. Then empty text means that the arguments are missing.
 
         Raises:
             ValueError: they are not a JSON object: cut off, not JSON, or JSON of another kind.
         """
         text = self.arguments.strip()
+        if truncated and not text:
+            raise ValueError("the answer was cut off before them")
         if text in ("", "null"):
             return {}
         data = text.encode("utf-8", "replace")

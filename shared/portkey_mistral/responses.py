@@ -11,6 +11,7 @@ from portkey_mistral.messages import Message, Part
 from portkey_mistral.prices import NOT_BILLED, Cost, total_cost
 
 __all__ = [
+    "TRUNCATED",
     "AttemptRecord",
     "CallInfo",
     "ChatResponse",
@@ -46,6 +47,9 @@ GatewayLane: TypeAlias = Literal["auto", Lane]
 
 # Servers may add reasons; unknown ones are passed through.
 FinishReason: TypeAlias = Literal["stop", "length", "model_length", "tool_calls", "error"] | str
+
+TRUNCATED: frozenset[FinishReason] = frozenset({"length", "model_length", "max_tokens"})
+"""Finish reasons of an answer that was cut off; the last is Anthropic's, which a gateway may pass on unchanged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -254,6 +254,14 @@ def test_an_error_of_the_server_ends_the_command(server: Sandbox) -> None:
     assert done.err.startswith("AuthenticationError ")
 
 
+def test_a_call_that_was_cut_off_is_not_run(tools: Path, server: Sandbox) -> None:
+    server.reply(calls=[{"name": "weather", "arguments": ""}], finish_reason="length")
+    server.reply("Sorry.")
+    assert command("chat", "Weather?", "--tools", tools).status == 0
+    *_, result = server.requests[-1].body["messages"]
+    assert "the answer was cut off before them" in result["content"]
+
+
 def test_an_answer_that_was_cut_off_is_marked(server: Sandbox) -> None:
     done = command("chat", "Tell me a long story.", "--max-tokens", "2")
     assert done.status == 0

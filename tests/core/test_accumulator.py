@@ -57,5 +57,12 @@ def test_tool_calls_are_in_the_order_of_their_index():
     )
 
 
+def test_arguments_are_empty_or_missing():
+    delta = Delta(tool_calls=(ToolCallDelta(0, "a", "f", ""),))
+    for finish_reason, arguments in (("tool_calls", "{}"), ("length", "")):
+        (message,) = assembled(delta, Delta(finish_reason=finish_reason)).messages()
+        assert message.tool_calls == (ToolCall("a", "f", arguments),)
+
+
 def test_usage_on_a_delta_of_its_own_makes_no_choice():
     assert assembled(Delta(choice=-1, usage=Usage(1, 1, 2))).messages() == ()

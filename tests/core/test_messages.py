@@ -38,3 +38,10 @@ def test_arguments_are_parsed(arguments, expected):
 def test_arguments_that_are_no_json_object_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         ToolCall("i", "f", arguments).parse_arguments()
+
+
+def test_a_truncated_answer_without_arguments_lacks_them():
+    for arguments in ("", " "):
+        with pytest.raises(ValueError, match="cut off before them"):
+            ToolCall("i", "f", arguments).parse_arguments(truncated=True)
+    assert ToolCall("i", "f", "{}").parse_arguments(truncated=True) == {}

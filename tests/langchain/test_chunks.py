@@ -212,13 +212,14 @@ ARGUMENTS = '{"path": "/home/user", "flags": ["-r", "a\\\\b"], "deep": {"x": 1}}
 
 
 def test_truncated_arguments_make_an_invalid_call_wherever_they_break_off() -> None:
-    for length in range(1, len(ARGUMENTS)):
+    for length in range(len(ARGUMENTS)):
         builder = ChunkBuilder()
         fragments = [
             ToolCallDelta(0, "WcG8xhSs1", "remove", ARGUMENTS[: length // 2]),
             ToolCallDelta(0, None, None, ARGUMENTS[length // 2 : length]),
         ]
         chunks = [builder.add(Delta(tool_calls=(fragment,))) for fragment in fragments]
+        builder.add(Delta(finish_reason="length"))
         message = merged([chunk for chunk in chunks if chunk] + [builder.finish(CallInfo())])
         assert message.tool_calls == [], length
         (invalid,) = message.invalid_tool_calls
@@ -230,7 +231,7 @@ def test_truncated_arguments_make_an_invalid_call_wherever_they_break_off() -> N
 
 
 NO_OBJECTS = [ARGUMENTS[:20], "look it up", "[1]", "5", '{"a": 1} and more', '{"a": NaN}', "nul"]
-NO_OBJECTS += ['{"a":' * 5000, "[" * 5000]
+NO_OBJECTS += ["", '{"a":' * 5000, "[" * 5000]
 
 
 @pytest.mark.parametrize("arguments", NO_OBJECTS, ids=lambda arguments: arguments[:20])
@@ -250,11 +251,12 @@ def test_invalid_arguments_are_shown_and_sent_back_as_they_came(arguments: str) 
         assert block["error"] == whole.invalid_tool_calls[0]["error"]
         chat.invoke([HumanMessage("go"), message, HumanMessage("again")])
     sent = [body["messages"][1]["tool_calls"][0]["function"] for body in wire.bodies[2:]]
-    assert [json.loads(each["arguments"]) for each in sent] == [{"INVALID_JSON": arguments}] * 2
+    expected = {"INVALID_JSON": arguments} if arguments else {}
+    assert [json.loads(each["arguments"]) for each in sent] == [expected] * 2
 
 
 def test_only_an_ending_that_fits_its_arguments_is_removed() -> None:
-    ending = invalidating_ending('{"a": ')
+    ending = invalidating_ending('{"a": ', truncated=False)
     assert as_received('{"a": ' + ending) == '{"a": '
     for arguments in ("", '{"a": ', '{"longer": ' + ending, '{"a": ' + ending + " "):
         assert as_received(arguments) == arguments
@@ -262,7 +264,7 @@ def test_only_an_ending_that_fits_its_arguments_is_removed() -> None:
 
 @pytest.mark.parametrize("arguments", ['{"a": 1}', "{}", "", "null", '{"a": "one\ntwo"}'])
 def test_valid_arguments_get_no_ending(arguments: str) -> None:
-    assert invalidating_ending(arguments) == ""
+    assert invalidating_ending(arguments, truncated=False) == ""
 
 
 @output_versions

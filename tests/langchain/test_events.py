@@ -92,8 +92,11 @@ class Derived(ChatPortkeyMistral):
 both = pytest.mark.parametrize("cls", [ChatPortkeyMistral, Derived], ids=["native", "derived"])
 
 
-def model(cls: type[ChatPortkeyMistral], deltas: Sequence[Mapping[str, Any]]) -> ChatPortkeyMistral:
-    return cls(api_key="k", base_url="https://mistral.test", **network(stream(*deltas)).clients)
+def model(
+    cls: type[ChatPortkeyMistral], deltas: Sequence[Mapping[str, Any]], finish: str = "stop"
+) -> ChatPortkeyMistral:
+    wire = network(stream(*deltas, finish=finish))
+    return cls(api_key="k", base_url="https://mistral.test", **wire.clients)
 
 
 @both
@@ -207,11 +210,12 @@ def test_a_refusal_is_kept() -> None:
     assert (block["type"], block["value"]) == ("non_standard", refusal)
 
 
-def test_invalid_arguments_are_kept_with_an_error() -> None:
-    deltas = [{"tool_calls": [call(0, '{"city": ', "WcG8xhSs1", "weather")]}]
-    message = model(ChatPortkeyMistral, deltas).stream_events("go", version="v3").output
+@pytest.mark.parametrize(("arguments", "finish"), [('{"city": ', "tool_calls"), ("", "length")])
+def test_invalid_arguments_are_kept_with_an_error(arguments: str, finish: str) -> None:
+    deltas = [{"tool_calls": [call(0, arguments, "WcG8xhSs1", "weather")]}]
+    message = model(ChatPortkeyMistral, deltas, finish).stream_events("go", version="v3").output
     (invalid,) = message.invalid_tool_calls
-    assert (invalid["name"], invalid["args"]) == ("weather", '{"city": ')
+    assert (invalid["name"], invalid["args"] or "") == ("weather", arguments)
     assert "not a JSON object" in invalid["error"]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Generic, TypeVar
 import pytest
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, TextBlock, ToolCallBlock
 from llama_index.core.prompts import PromptTemplate
-from pydantic import AfterValidator, BaseModel, Field, Json, RootModel
+from pydantic import AfterValidator, BaseModel, Field, Json, RootModel, model_validator
 
 from llamaindex_portkey_mistral._structured_output import (
     PartialObject,
@@ -117,7 +117,7 @@ def test_a_root_model_is_parsed():
     assert parse_output(response("[1, 2]"), Numbers, as_json_schema(Numbers)).root == [1, 2]
 
 
-@pytest.mark.parametrize("finish", ["length", "model_length"])
+@pytest.mark.parametrize("finish", ["length", "model_length", "max_tokens"])
 @pytest.mark.parametrize(
     ("form", "answer"),
     [(as_json_schema, {"text": '{"name": "2'}), (as_function, {"arguments": '{"name": "2'})],
@@ -206,6 +206,24 @@ def test_partial_objects_with_aliases():
     assert (second.start, second.end) == ("Paris", "L")
     text = '{"from": "Paris", "to": "Lyon"}'
     assert partial.finish(response(text)) == Trip.model_validate_json(text)
+
+
+class Sum(BaseModel):
+    a: int
+    b: int
+    total: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def add_up(cls, data: dict[str, int]) -> dict[str, int]:
+        return {**data, "total": data["a"] + data["b"]}
+
+
+def test_a_validator_may_rely_on_the_whole_object():
+    partial = PartialObject(Sum, as_json_schema(Sum))
+    first = partial.update(response('{"a": 1').message)
+    assert (type(first).__name__, first.a, first.b) == ("FlexibleSum", 1, None)
+    assert partial.update(response('{"a": 1, "b": 2}').message) == Sum(a=1, b=2, total=3)
 
 
 def test_an_unchanged_object_is_not_repeated():

@@ -78,6 +78,13 @@ def test_tool_calls():
     assert all(len(call.id) == 9 for call in (second, *others))
 
 
+@pytest.mark.parametrize("reason", ["length", "model_length", "max_tokens"])
+def test_arguments_of_a_truncated_answer_may_be_missing(reason):
+    calls = [{"function": {"name": "f", "arguments": each}} for each in ("", None, "null")]
+    message = decode_chat(body({"tool_calls": calls}, finish_reason=reason)).message
+    assert [call.arguments for call in message.tool_calls] == ["", "", "{}"]
+
+
 def test_thinking_of_other_servers_and_unknown_members_are_kept():
     message = decode_chat(body({"content": "a", "reasoning_content": "hm", "audio": 1})).message
     assert message.content == (ThinkingPart("hm"), TextPart("a"))

@@ -19,6 +19,7 @@ from portkey_mistral._wire.tool_call_decoder import whole_arguments_text
 from portkey_mistral._wire.tool_call_ids import known_id, short_id
 from portkey_mistral.messages import Content, Message, TextPart, ThinkingPart, ToolCall
 from portkey_mistral.responses import (
+    TRUNCATED,
     ChatResponse,
     Choice,
     ClassificationResponse,
@@ -112,24 +113,29 @@ def _choice(raw: object, at: int, seed: str) -> Choice:
 
 
 def _message(choice: Mapping[str, Any], at: int, seed: str) -> Message:
+    truncated = finish_reason(choice) in TRUNCATED
     # If Mistral ran built-in tools, a choice has several messages.
     raw_messages = choice.get("messages")
     if isinstance(raw_messages, list) and choice.get("message") is None:
-        messages = [_one_message(raw, at, seed) for raw in raw_messages if _is_assistants(raw)]
+        messages = [
+            _one_message(raw, at, seed, truncated=truncated)
+            for raw in raw_messages
+            if _is_assistants(raw)
+        ]
         return Message(
             "assistant",
             _join([message.content for message in messages]),
             tuple(call for message in messages for call in message.tool_calls),
             extra={"messages": raw_messages},
         )
-    return _one_message(choice.get("message"), at, seed)
+    return _one_message(choice.get("message"), at, seed, truncated=truncated)
 
 
 def _is_assistants(raw: object) -> bool:
     return isinstance(raw, Mapping) and raw.get("role") in (None, "assistant")
 
 
-def _one_message(raw: object, at: int, seed: str) -> Message:
+def _one_message(raw: object, at: int, seed: str, *, truncated: bool) -> Message:
     message = json_object(raw, f"choices[{at}].message")
     content = decode_content(message.get("content"))
     # vLLM, DeepSeek and others send the reasoning next to the content.
@@ -141,7 +147,7 @@ def _one_message(raw: object, at: int, seed: str) -> Message:
     return Message(
         "assistant",
         content,
-        _tool_calls(message.get("tool_calls"), seed),
+        _tool_calls(message.get("tool_calls"), seed, truncated=truncated),
         extra={name: value for name, value in message.items() if name not in _MESSAGE_MEMBERS},
     )
 
@@ -158,22 +164,25 @@ def _join(contents: Sequence[Content]) -> Content:
     )
 
 
-def _tool_calls(raw: object, seed: str) -> tuple[ToolCall, ...]:
+def _tool_calls(raw: object, seed: str, *, truncated: bool) -> tuple[ToolCall, ...]:
     if not raw:
         return ()
     if not isinstance(raw, list):
         raise MalformedResponse("tool_calls is not a list")
-    return tuple(_tool_call(call, f"{seed}:{at}") for at, call in enumerate(raw))
+    return tuple(
+        _tool_call(call, f"{seed}:{at}", truncated=truncated) for at, call in enumerate(raw)
+    )
 
 
-def _tool_call(raw: object, seed: str) -> ToolCall:
+def _tool_call(raw: object, seed: str, *, truncated: bool) -> ToolCall:
     call = json_object(raw, "a tool call")
     function = json_object(call.get("function"), "the function of a tool call")
     name = function.get("name")
     if not isinstance(name, str) or not name:
         raise MalformedResponse("the function of a tool call has no name")
     id_ = known_id(call.get("id")) or short_id(seed)
-    return ToolCall(id_, name, whole_arguments_text(function.get("arguments")))
+    arguments = whole_arguments_text(function.get("arguments"), truncated=truncated)
+    return ToolCall(id_, name, arguments)
 
 
 # --- the rest ---------------------------------------------------------------------------------------

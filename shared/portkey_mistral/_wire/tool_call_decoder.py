@@ -23,9 +23,14 @@ def _arguments_text(value: Any) -> str:
     return "" if value is None else dumps(value).decode()
 
 
-def whole_arguments_text(value: Any) -> str:
-    """Return the whole arguments of a call as JSON text; models write `null` where a function has no parameters."""
+def whole_arguments_text(value: Any, *, truncated: bool) -> str:
+    """Return the whole arguments of a call as JSON text; models write `null` where a function has no parameters.
+
+    Empty text stays if the answer was truncated: then the arguments are missing.
+    """
     text = _arguments_text(value)
+    if truncated and not text.strip():
+        return ""
     return "{}" if text.strip() in ("", "null") else text
 
 

@@ -14,6 +14,7 @@ from portkey_mistral.exceptions import InvalidRequestError, PortkeyMistralError
 from portkey_mistral.messages import Message, ThinkingPart, ToolCall
 from portkey_mistral.prices import NOT_BILLED, Cost, total_cost
 from portkey_mistral.requests import ChatRequest
+from portkey_mistral.responses import TRUNCATED
 
 if TYPE_CHECKING:
     from portkey_mistral.cli.tools_file import ToolsFile
@@ -81,7 +82,10 @@ class Chat:
             self._messages.append(message)
             if not message.tool_calls or self._tools is None:
                 return
-            self._messages += [self._run(call, self._tools) for call in message.tool_calls]
+            truncated = response.finish_reason in TRUNCATED
+            self._messages += [
+                self._run(call, self._tools, truncated=truncated) for call in message.tool_calls
+            ]
         raise InvalidRequestError(f"The model still calls tools after {_MAX_ROUNDS} rounds.")
 
     def _stream(self) -> ChatResponse:
@@ -97,13 +101,13 @@ class Chat:
                 self._costs.append(stream.info.cost)
             response = stream.response()
         note(summary(response))
-        if response.finish_reason in ("length", "model_length"):
+        if response.finish_reason in TRUNCATED:
             note("The answer was cut off at the token limit; raise it with --max-tokens.", "yellow")
         return response
 
     @staticmethod
-    def _run(call: ToolCall, tools: ToolsFile) -> Message:
-        result = tools.run(call)
+    def _run(call: ToolCall, tools: ToolsFile, *, truncated: bool) -> Message:
+        result = tools.run(call, truncated=truncated)
         note(f"{call.name}({call.arguments}) -> {_shortened(result)}", "cyan")
         return Message.tool(result, tool_call_id=call.id or "", name=call.name)
 

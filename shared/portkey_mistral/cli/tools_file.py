@@ -41,9 +41,10 @@ class ToolsFile:
     def tools(self) -> tuple[Tool, ...]:
         return tuple(function.tool for function in self._functions.values())
 
-    def run(self, call: ToolCall) -> str:
+    def run(self, call: ToolCall, *, truncated: bool = False) -> str:
         """Call the function, and return its result as text for the model; an error is a result too.
 
+        `truncated` means that the answer with the call was cut off.
         What the function prints goes to standard error, because standard output is the model's.
         """
         function = self._functions.get(wire_name(call.name))
@@ -51,7 +52,7 @@ class ToolsFile:
             return f"Error: there is no tool {call.name!r}. Tools: {', '.join(self._functions)}."
         try:
             with contextlib.redirect_stdout(sys.stderr):
-                return _text_of(_result_of(function, call.parse_arguments()))
+                return _text_of(_result_of(function, call.parse_arguments(truncated=truncated)))
         except ValidationError as error:
             return f"Error: invalid arguments. {_problems(error)}"
         except (Exception, SystemExit) as error:  # noqa: BLE001  the user's function may raise anything
