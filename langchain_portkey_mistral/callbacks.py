@@ -22,7 +22,8 @@ class CostCallbackHandler(UsageMetadataCallbackHandler):
 
     Attributes:
         costs: The cost in USD, by the id of the model that was billed; "" for calls to several.
-        unknown: Number of calls whose cost, or a part of it, is not known.
+        unknown: Number of calls whose cost, or a part of it, is not known. LangChain does not tell the cost of a stream
+            that was closed early.
 
     Examples:
         ```python
@@ -61,8 +62,11 @@ class CostCallbackHandler(UsageMetadataCallbackHandler):
         self._add(metadata.get("cost"))
 
     def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:
-        if isinstance(error, APIError):  # with others, nothing was sent
+        if isinstance(error, APIError):
             self._add(None if error.cost is None else error.cost.to_dict())
+        elif not isinstance(error, Exception):
+            self._add(None)  # a stream that was closed, or a call that was cancelled, may be billed
+        # With other errors, nothing was sent.
 
     def _add(self, cost: dict[str, Any] | None) -> None:
         with self._lock:

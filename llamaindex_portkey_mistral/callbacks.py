@@ -7,6 +7,8 @@ from typing import Any
 
 from llama_index.core.callbacks import CBEventType, EventPayload, TokenCountingHandler
 
+from portkey_mistral.exceptions import APIError, PortkeyMistralError
+
 __all__ = ["CostCountingHandler"]
 
 
@@ -31,7 +33,7 @@ class CostCountingHandler(TokenCountingHandler):
         self.llm_costs: dict[str, Decimal] = {}
         """Cost in USD by the id of the model that was billed; "" for calls to several."""
         self.unknown = 0
-        """Number of calls whose cost, or a part of it, is not known."""
+        """Number of calls whose cost, or a part of it, is not known: streams that were closed early, for example."""
 
     @property
     def total_llm_cost(self) -> Decimal:
@@ -56,8 +58,11 @@ class CostCountingHandler(TokenCountingHandler):
     def _add(self, payload: dict[str, Any]) -> None:
         response = payload.get(EventPayload.RESPONSE) or payload.get(EventPayload.COMPLETION)
         cost = getattr(response, "additional_kwargs", {}).get("cost")
+        error = payload.get(EventPayload.EXCEPTION)
+        if isinstance(error, PortkeyMistralError) and not isinstance(error, APIError):
+            return  # nothing was sent
         if cost is None:
-            cost = _cost_of_error(payload.get(EventPayload.EXCEPTION))
+            cost = _cost_of_error(error)
         if cost is None or cost["is_partial"]:
             self.unknown += 1
         if cost is not None:

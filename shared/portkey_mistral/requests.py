@@ -243,7 +243,8 @@ Request: TypeAlias = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions:
-    """Options of one call; None leaves the client's setting in force. The repr omits fields that may contain keys.
+    """Options of one call; None leaves the client's setting in force, and an empty value leaves it out of this call. The
+    repr omits fields that may contain keys.
 
     Attributes:
         portkey_config: Portkey config in every form that the setting accepts.

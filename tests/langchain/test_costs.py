@@ -19,6 +19,7 @@ from langchain_portkey_mistral import (
     get_cost_callback,
 )
 from langchain_portkey_mistral.errors import APITimeoutError, BadRequestError
+from portkey_mistral import ConfigurationError
 from scripted import MODEL, answer, network, stream
 
 PRICE = Decimal("0.0000045")  # of the tokens that the scripted network reports
@@ -85,6 +86,38 @@ def test_failed_calls_and_calls_without_a_known_cost_are_told():
     with pytest.raises(APITimeoutError):
         chat.invoke("Hi", config={"callbacks": [spent]})
     assert spent.unknown == 1
+
+
+def _close(chunks):
+    next(chunks)
+    chunks.close()
+
+
+async def _aclose(chunks):
+    await anext(chunks)
+    await chunks.aclose()
+
+
+ENDED_BY_THE_CALLER = {
+    "stream": lambda fields: _close(ChatPortkeyMistral(**fields).stream("Hi")),
+    "astream": lambda fields: asyncio.run(_aclose(ChatPortkeyMistral(**fields).astream("Hi"))),
+    "fim": lambda fields: _close(PortkeyMistralFIM(**fields).stream("def a(")),
+}
+
+
+@pytest.mark.parametrize("kind", ENDED_BY_THE_CALLER)
+def test_a_stream_that_was_closed_early_is_a_call_whose_cost_is_not_known(kind):
+    clients = network(stream({"content": "Hi"}, {"content": " there"})).clients
+    with get_cost_callback() as spent:
+        ENDED_BY_THE_CALLER[kind]({"api_key": "k", **clients})
+    assert (spent.total_cost, spent.unknown) == (0, 1)
+
+
+def test_a_call_that_was_not_sent_costs_nothing(monkeypatch):
+    monkeypatch.delenv("MISTRAL_API_KEY", raising=False)
+    with get_cost_callback() as spent, pytest.raises(ConfigurationError):
+        ChatPortkeyMistral(**network().clients).invoke("Hi")
+    assert (spent.total_cost, spent.unknown) == (0, 0)
 
 
 def test_a_cached_answer_is_not_counted_again():

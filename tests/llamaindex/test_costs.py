@@ -9,7 +9,7 @@ import pytest
 from llama_index.core.callbacks import CallbackManager
 
 from llamaindex_portkey_mistral import CostCountingHandler, PortkeyMistral
-from portkey_mistral import StreamInterruptedError
+from portkey_mistral import ConfigurationError, StreamInterruptedError
 from scripted import MODEL, answer, network, sse, stream
 
 PRICE = Decimal("0.0000045")  # of the tokens that the scripted network reports
@@ -70,3 +70,36 @@ def test_an_interrupted_stream_has_its_cost_in_the_error():
     with pytest.raises(StreamInterruptedError) as broken:
         list(llm.stream_complete("Hi"))
     assert broken.value.cost.estimated
+
+
+def _close(chunks):
+    next(chunks)
+    chunks.close()
+
+
+async def _aclose(chunks):
+    chunks = await chunks
+    await anext(chunks)
+    await chunks.aclose()
+
+
+ENDED_BY_THE_CALLER = {
+    "stream": lambda llm: _close(llm.stream_complete("Hi")),
+    "astream": lambda llm: asyncio.run(_aclose(llm.astream_complete("Hi"))),
+}
+
+
+@pytest.mark.parametrize("kind", ENDED_BY_THE_CALLER)
+def test_a_stream_that_was_closed_early_is_a_call_whose_cost_is_not_known(kind):
+    llm, spent = counted(stream({"content": "Hi"}, {"content": " there"}))
+    ENDED_BY_THE_CALLER[kind](llm)
+    assert (spent.total_llm_cost, spent.unknown) == (0, 1)
+
+
+def test_a_call_that_was_not_sent_costs_nothing(monkeypatch):
+    monkeypatch.delenv("MISTRAL_API_KEY", raising=False)
+    spent = CostCountingHandler(tokenizer=str.split)
+    llm = PortkeyMistral(callback_manager=CallbackManager([spent]), **network().clients)
+    with pytest.raises(ConfigurationError):
+        llm.complete("Hi")
+    assert (spent.total_llm_cost, spent.unknown) == (0, 0)

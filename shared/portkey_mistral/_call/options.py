@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from portkey_mistral import residency
 from portkey_mistral._call.header_arguments import apply_headers
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from portkey_mistral.settings.connection import ConnectionSettings
 
 __all__ = ["ConfigFacts", "ResolvedOptions", "deadline_of", "resolve_options", "transport_options"]
+
+T = TypeVar("T")
 
 _DEFAULT_RETRIES = 2
 _NO_OPTIONS = CallOptions()
@@ -114,15 +116,20 @@ def resolve_options(settings: ConnectionSettings, options: CallOptions | None) -
         retries=retries,
         transport_options=transport_options(settings),
         default_host=settings.base_url or residency.default_host(settings.data_residency),
-        trace_id=options.trace_id or settings.trace_id,
-        portkey_metadata=options.portkey_metadata or settings.portkey_metadata,
-        cache_namespace=options.cache_namespace or settings.cache_namespace,
+        trace_id=_chosen(options.trace_id, settings.trace_id),
+        portkey_metadata=_chosen(options.portkey_metadata, settings.portkey_metadata),
+        cache_namespace=_chosen(options.cache_namespace, settings.cache_namespace),
         cache_force_refresh=settings.cache_force_refresh if refresh is None else refresh,
-        forward_headers=tuple(options.forward_headers or settings.forward_headers or ()),
+        forward_headers=tuple(_chosen(options.forward_headers, settings.forward_headers) or ()),
         default_key=secret_value(settings.api_key),
         headers=_headers(settings, options),
         secrets=frozenset(secrets_of_call(settings, options, config_facts.keys)),
     )
+
+
+def _chosen(option: T | None, setting: T | None) -> T | None:
+    """Return the option of the call, else the setting. An empty option leaves the setting out of this call."""
+    return (setting if option is None else option) or None
 
 
 def deadline_of(settings: ConnectionSettings) -> float | None:

@@ -140,13 +140,24 @@ def check_options(options: CallOptions) -> None:
     for name, (is_valid, expected) in _OPTION_TYPES.items():
         value = getattr(options, name)
         if value is not None and not is_valid(value):
-            # Not the value itself: it may contain a key.
-            raise InvalidRequestError(f"{name} must be {expected}, got {type(value).__name__}.")
+            raise InvalidRequestError(f"{name} must be {expected}, got {_describe(value)}.")
     if options.headers:
         try:
             validators.headers(options.headers, "headers")
         except ConfigurationError as error:
             raise InvalidRequestError(error.message) from None
+
+
+def _describe(value: object) -> str:
+    """Describe a value by its type, a mapping by its first item that is not one of strings.
+
+    Not by the value itself, which may contain a key.
+    """
+    items = value.items() if isinstance(value, Mapping) else ()
+    for name, item in items:
+        if not (_is_string(name) and _is_string(item)):
+            return f"{type(item).__name__} for {name!r}"
+    return type(value).__name__
 
 
 def check_request(request: Request | None, operation: Operation) -> None:

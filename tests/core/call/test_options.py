@@ -98,6 +98,24 @@ def test_options_apply_to_one_call_only() -> None:
     assert "x-a" not in resolve_options(made, None).headers
 
 
+EMPTY: dict[str, tuple[Any, Any, Any]] = {
+    "trace_id": ("t-1", "", None),
+    "portkey_metadata": ({"_user": "ada"}, {}, None),
+    "cache_namespace": ("ada", "", None),
+    "forward_headers": (["x-tenant"], [], ()),
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_an_empty_option_leaves_the_setting_out_of_one_call(name: str) -> None:
+    setting, empty, resolved = EMPTY[name]
+    made = settings(**{name: setting})
+    assert getattr(resolve_options(made, CallOptions(**{name: empty})), name) == resolved
+    for options in (None, CallOptions()):
+        kept = getattr(resolve_options(made, options), name)
+        assert kept == (tuple(setting) if isinstance(setting, list) else setting)
+
+
 @pytest.mark.parametrize(
     "again",
     [

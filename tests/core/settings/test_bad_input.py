@@ -529,6 +529,10 @@ ONE_CALL: dict[str, tuple[dict[str, Any], str]] = {
     "header names": ({"forward_headers": SECRET}, "forward_headers must be a list of header names"),
     "trace id": ({"trace_id": [SECRET]}, "trace_id must be a string, got list"),
     "metadata": ({"portkey_metadata": SECRET}, "portkey_metadata must be a mapping of strings"),
+    "a value of metadata": (
+        {"portkey_metadata": {"_user": "ada", "tries": 3}},
+        "got int for 'tries'",
+    ),
     "format": ({"response_format": "json"}, "response_format must be {'type': 'json_object'}"),
     "formats": ({"response_format": []}, "response_format must be {'type': 'json_object'}"),
     "config": ({"portkey_config": {"api_kye": SECRET}}, "did you mean 'api_key'?"),
