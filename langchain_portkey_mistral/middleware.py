@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any, cast
 
 try:
     from langchain.agents.middleware import (
@@ -15,7 +17,7 @@ try:
     )
 except ImportError as error:
     raise ImportError("Middleware needs the agents of LangChain: pip install langchain") from error
-from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, RemoveMessage, ToolMessage
 
 from langchain_portkey_mistral.moderation import PortkeyMistralModeration, text_of, with_text
 from portkey_mistral.moderation import Violations
@@ -30,12 +32,13 @@ class PortkeyMistralModerationMiddleware(AgentMiddleware[AgentState[Any], Any, A
 
     `moderation` has the model, the thresholds and the `action`: "raise" ends the run with a `ModerationError`; "block" ends it
     with `block_message` as the answer, and answers a tool call with it instead of making the call; "redact" replaces the
-    text of a message by `redaction`, and does not make a call of a tool.
+    text of a message by `redaction`, and does not make a call of a tool. Messages to the model that are blocked are
+    redacted too, so that they are not sent with the next turn. A structured response that is not allowed is removed.
 
     Args:
         moderation: The moderation to apply.
         before_model: Check the messages since the model's last answer: the user's, and results of tools.
-        after_model: Check the model's answer.
+        after_model: Check the model's answer, and its structured response.
         before_tool: Check the arguments of each call of a tool.
     """
 
@@ -66,14 +69,18 @@ class PortkeyMistralModerationMiddleware(AgentMiddleware[AgentState[Any], Any, A
     @hook_config(can_jump_to=["end"])
     def after_model(self, state: AgentState[Any], runtime: Any) -> _Update:
         """Check the model's answer."""
-        messages = _answer(state["messages"]) if self._after else []
-        return self._update(messages, self.moderation.check([*map(text_of, messages)]))
+        answer = _answer(state) if self._after else None
+        if answer is None:
+            return None
+        return self._replaced(answer, self.moderation.check(answer.texts))
 
     @hook_config(can_jump_to=["end"])
     async def aafter_model(self, state: AgentState[Any], runtime: Any) -> _Update:
         """Check the model's answer."""
-        messages = _answer(state["messages"]) if self._after else []
-        return self._update(messages, await self.moderation.acheck([*map(text_of, messages)]))
+        answer = _answer(state) if self._after else None
+        if answer is None:
+            return None
+        return self._replaced(answer, await self.moderation.acheck(answer.texts))
 
     def wrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Any]
@@ -94,15 +101,33 @@ class PortkeyMistralModerationMiddleware(AgentMiddleware[AgentState[Any], Any, A
     def _update(self, messages: Sequence[AnyMessage], violations: Violations) -> _Update:
         if not violations:
             return None
-        refused = [messages[at] for at in violations]
+        # They have the ids of the old ones, which they replace. Without that, the next turn of a conversation would send
+        # the model a message that was blocked.
+        redacted = [with_text(messages[at], self.moderation.redaction) for at in violations]
         if self.moderation.action == "redact":
-            # They have the ids of the old ones, which they replace.
-            return {"messages": [with_text(each, self.moderation.redaction) for each in refused]}
-        (last,) = refused[-1:]
-        # An answer that is refused is replaced; its calls of tools would stay unanswered.
-        id_ = last.id if isinstance(last, AIMessage) else None
-        answer = AIMessage(self.moderation.block_message, id=id_)
-        return {"messages": [answer], "jump_to": "end"}
+            return {"messages": redacted}
+        return {
+            "messages": [*redacted, AIMessage(self.moderation.block_message)],
+            "jump_to": "end",
+        }
+
+    def _replaced(self, answer: _Answer, violations: Violations) -> _Update:
+        if not violations:
+            return None
+        if self.moderation.action == "redact" and _OBJECT not in violations:
+            update: dict[str, Any] = {
+                "messages": [with_text(answer.message, self.moderation.replacement)]
+            }
+            drops_object = answer.has_object and not answer.results
+        else:
+            # Its calls of tools would stay unanswered.
+            message = AIMessage(self.moderation.replacement, id=answer.message.id)
+            removed = [RemoveMessage(id=result.id) for result in answer.results if result.id]
+            update = {"messages": [message, *removed]}
+            drops_object = answer.has_object
+        if drops_object:
+            update["structured_response"] = None
+        return update if self.moderation.action == "redact" else {**update, "jump_to": "end"}
 
     def _refusal(self, request: ToolCallRequest) -> ToolMessage:
         call = request.tool_call
@@ -123,9 +148,39 @@ def _new_messages(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
     return new
 
 
-def _answer(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
-    return [message for message in messages[-1:] if isinstance(message, AIMessage)]
+@dataclass(frozen=True)
+class _Answer:
+    """What the model said. `results` are LangChain's own of the call that had a structured response."""
+
+    message: AIMessage
+    results: Sequence[ToolMessage]
+    has_object: bool
+
+    @property
+    def texts(self) -> list[str]:
+        """The text, and at the position `_OBJECT` the arguments that became a structured response."""
+        answered = {result.tool_call_id for result in self.results}
+        calls = [call for call in self.message.tool_calls if call["id"] in answered]
+        arguments = [_json(call["args"]) for call in calls] if self.has_object else []
+        return [text_of(self.message), "\n".join(arguments)]
+
+
+_OBJECT = 1
+
+
+def _answer(state: AgentState[Any]) -> _Answer | None:
+    messages = state["messages"]
+    results = list(takewhile(lambda each: isinstance(each, ToolMessage), reversed(messages)))
+    message = messages[-len(results) - 1] if len(results) < len(messages) else None
+    if not isinstance(message, AIMessage):
+        return None
+    has_object = state.get("structured_response") is not None
+    return _Answer(message, cast("list[ToolMessage]", results), has_object)
 
 
 def _arguments(request: ToolCallRequest) -> str:
-    return json.dumps(request.tool_call["args"], ensure_ascii=False, default=str)
+    return _json(request.tool_call["args"])
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -141,4 +141,5 @@ class PortkeyMistralModerationQueryEngine(BaseQueryEngine):
 
 
 def _text(scored: NodeWithScore) -> str:
-    return scored.node.get_content(metadata_mode=MetadataMode.NONE)
+    # With the metadata that the model will see.
+    return scored.node.get_content(metadata_mode=MetadataMode.LLM)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from portkey_mistral.exceptions import ModerationError, ResponseFormatError
+from portkey_mistral._suggestions import did_you_mean
+from portkey_mistral.exceptions import ConfigurationError, ModerationError, ResponseFormatError
 from portkey_mistral.requests import ModerationRequest
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Moderator:
 
         Raises:
             ModerationError: some are not, and the settings' `action` is "raise".
+            ConfigurationError: the settings name a category that the model does not have.
         """
         found: Violations = {}
         for positions in _requests(texts):
@@ -60,8 +62,28 @@ class Moderator:
             raise ResponseFormatError(
                 f"Moderation returned {len(response.results)} results for {len(positions)} texts."
             )
+        self._check_names(response)
         pairs = zip(positions, map(self.settings.violations_in, response.results), strict=True)
         return {at: violated for at, violated in pairs if violated}
+
+    def _check_names(self, response: ModerationResponse) -> None:
+        """Refuse a name that no result has: a guard that waits for it would let everything pass."""
+        known = {
+            name for result in response.results for scores in result.values() for name in scores
+        }
+        settings = self.settings
+        for field, names in (
+            ("categories", settings.categories or ()),
+            ("thresholds", settings.thresholds),
+        ):
+            for name in names:
+                if name not in known:
+                    hint = did_you_mean(
+                        name, known, otherwise=f"it has {', '.join(sorted(known))}."
+                    )
+                    raise ConfigurationError(
+                        f"{field}: {response.model} has no category {name!r}: {hint}"
+                    )
 
     def _checked(self, found: Violations) -> Violations:
         if found and self.settings.action == "raise":

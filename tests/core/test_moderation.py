@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from portkey_mistral import Client, ModerationError, ResponseFormatError
+from portkey_mistral import Client, ConfigurationError, ModerationError, ResponseFormatError
 from portkey_mistral.moderation import Moderator
 from portkey_mistral.sandbox import get, reset
 from portkey_mistral.settings.moderation import ModerationSettings
@@ -78,6 +78,21 @@ def test_positions_are_those_of_the_texts(moderate):
 def test_nothing_is_sent_without_texts(moderate):
     assert moderate(moderator(), ["", "  "]) == {}
     assert get().requests == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"categories": ["pii", "helth"]},
+            "categories: .*no category 'helth': did you mean 'health'",
+        ),
+        ({"thresholds": {"spam": 0.1}}, "thresholds: .*no category 'spam': it has criminal, "),
+    ],
+)
+def test_a_category_that_the_model_does_not_have_is_an_error(moderate, settings, message):
+    with pytest.raises(ConfigurationError, match=message):
+        moderate(moderator(**settings), ["Hello!"])
 
 
 @pytest.mark.parametrize(

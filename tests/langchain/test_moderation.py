@@ -7,10 +7,13 @@ import pickle
 
 import pytest
 from langchain.agents import create_agent
+from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain_core.exceptions import ModelInvalidRequestError
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.tools import tool
+from langgraph.checkpoint.memory import InMemorySaver
+from pydantic import BaseModel
 
 from langchain_portkey_mistral import ChatPortkeyMistral, PortkeyMistralModeration
 from langchain_portkey_mistral.middleware import PortkeyMistralModerationMiddleware
@@ -106,7 +109,7 @@ def conversation(text):
 
 def test_before_the_model(run, mistral_sandbox):
     assert contents(run(agent(action="block", block_message="No."), conversation(BAD))) == [
-        BAD,
+        REDACTED,
         "No.",
     ]
     mistral_sandbox.reply("Hi.")
@@ -116,6 +119,57 @@ def test_before_the_model(run, mistral_sandbox):
     chats = [r for r in mistral_sandbox.requests if r.path == "/v1/chat/completions"]
     assert len(chats) == 1
     assert chats[0].body["messages"][-1]["content"] == REDACTED
+
+
+def test_a_blocked_message_is_not_sent_with_the_next_turn(run, mistral_sandbox):
+    guard = PortkeyMistralModerationMiddleware(moderation(action="block", block_message="No."))
+    guarded = create_agent(MODEL, middleware=[guard], checkpointer=InMemorySaver())
+    thread = {"configurable": {"thread_id": "1"}}
+    for text in (BAD, "Hello!"):
+        run(guarded.with_config(thread), conversation(text))
+    (chat,) = [r for r in mistral_sandbox.requests if r.path == "/v1/chat/completions"]
+    assert [each["content"] for each in chat.body["messages"]] == [REDACTED, "No.", "Hello!"]
+
+
+class Letter(BaseModel):
+    """A letter."""
+
+    text: str
+
+
+@pytest.mark.parametrize("action", ["block", "redact", "raise"])
+@pytest.mark.parametrize("strategy", [ToolStrategy, ProviderStrategy])
+def test_a_structured_response_is_part_of_the_answer(run, mistral_sandbox, action, strategy):
+    def answered(text, **fields):
+        if strategy is ToolStrategy:
+            mistral_sandbox.reply("", calls=[{"name": "Letter", "arguments": {"text": text}}])
+        else:
+            mistral_sandbox.reply(Letter(text=text).model_dump_json())
+        checks = moderation(action=action, block_message="No.")
+        guard = PortkeyMistralModerationMiddleware(checks, **fields)
+        made = create_agent(MODEL, middleware=[guard], response_format=strategy(Letter))
+        return run(made, conversation("Hi"))
+
+    assert answered("Hello!")["structured_response"] == Letter(text="Hello!")
+    assert answered(BAD, after_model=False)["structured_response"] == Letter(text=BAD)
+    if action == "raise":
+        with pytest.raises(ModerationError):
+            answered(BAD)
+        return
+    state = answered(BAD)
+    assert state.get("structured_response") is None
+    assert contents(state) == ["Hi", "No." if action == "block" else REDACTED]
+    assert not state["messages"][-1].tool_calls
+
+
+def test_text_beside_a_structured_response_is_redacted_alone(run, mistral_sandbox):
+    call = {"name": "Letter", "arguments": {"text": "Hello!"}}
+    mistral_sandbox.reply(BAD, calls=[call])
+    guard = PortkeyMistralModerationMiddleware(moderation(action="redact"))
+    made = create_agent(MODEL, middleware=[guard], response_format=ToolStrategy(Letter))
+    state = run(made, conversation("Hi"))
+    assert state["structured_response"] == Letter(text="Hello!")
+    assert contents(state)[1] == REDACTED
 
 
 def test_after_the_model(run, mistral_sandbox):

@@ -56,6 +56,14 @@ def test_nodes(process, mistral_sandbox):
     assert len(mistral_sandbox.requests) == 4
 
 
+def test_metadata_that_the_model_sees_is_checked(process, mistral_sandbox):
+    node = TextNode(text="Hello!", metadata={"author": BAD})
+    nodes = [NodeWithScore(node=node)]
+    assert process(moderation(action="block"), nodes) == []
+    node.excluded_llm_metadata_keys = ["author"]
+    assert process(moderation(action="block"), nodes) == nodes
+
+
 def test_arguments_are_checked_and_keys_not_shown():
     with pytest.raises(ConfigurationError):
         moderation(action="censor")
