@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
-from pydantic import AliasChoices, BaseModel, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field
 
 from langchain_portkey_mistral.errors import langchain_errors
 from portkey_mistral import ConnectedSettings
-from portkey_mistral.document_sources import OneSource, sources_of
+from portkey_mistral.document_sources import OneSource, each_source, one_source, sources_of
 from portkey_mistral.messages import DocumentPart, ImagePart
 from portkey_mistral.ocr_reading import DocumentText, OCRReading
 from portkey_mistral.requests import OCRRequest
@@ -21,6 +21,11 @@ from portkey_mistral.settings.connection import MODEL_CONFIG, BodyExtras
 from portkey_mistral.settings.ocr import OCRSettings
 
 __all__ = ["PortkeyMistralOCRLoader"]
+
+
+def _sources(value: Any) -> OneSource | list[OneSource]:
+    one = one_source(value)
+    return list(each_source(value)) if one is None else one
 
 
 class PortkeyMistralOCRLoader(ConnectedSettings, OCRSettings, BaseModel, BaseLoader):
@@ -75,7 +80,7 @@ class PortkeyMistralOCRLoader(ConnectedSettings, OCRSettings, BaseModel, BaseLoa
 
     model_config = MODEL_CONFIG
 
-    source: OneSource | list[OneSource] = Field(
+    source: Annotated[OneSource | list[OneSource], BeforeValidator(_sources)] = Field(
         repr=False, validation_alias=AliasChoices("source", "file_path")
     )
     """Path of a file or a folder, URL, bytes, or a list of these."""

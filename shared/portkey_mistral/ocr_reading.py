@@ -108,7 +108,7 @@ class OCRReading:
 
     def _texts_of(self, source: DocumentSource, response: OCRResponse) -> list[DocumentText]:
         self._on_response(response)
-        return list(self._texts(source.name, response))
+        return list(self._texts(source, response))
 
     def _result_of(
         self,
@@ -128,18 +128,18 @@ class OCRReading:
                 on_error(source.name, error)
             return []
 
-    def _texts(self, name: str, response: OCRResponse) -> Iterator[DocumentText]:
+    def _texts(self, source: DocumentSource, response: OCRResponse) -> Iterator[DocumentText]:
         settings = self._settings
         annotation = _checked(response.annotation, settings.document_annotation)
-        common = drop_none(source=name, document_annotation=annotation)
+        common = drop_none(source=source.name, document_annotation=annotation)
         if not settings.split_pages:
             images = [image for page in response.pages for image in page.images]
             metadata = {**common, "total_pages": len(response.pages), **self._images(images)}
-            yield DocumentText(_id_of(name), response.text, metadata)
+            yield DocumentText(_id_of(source.key), response.text, metadata)
             return
         for page in response.pages:
             metadata = {**common, **_place(page), **self._images(page.images)}
-            yield DocumentText(_id_of(f"{name}#page={page.index + 1}"), page.text, metadata)
+            yield DocumentText(_id_of(f"{source.key}#page={page.index + 1}"), page.text, metadata)
 
     def _images(self, images: Iterable[OCRImage]) -> dict[str, Any]:
         settings = self._settings
@@ -157,9 +157,9 @@ class OCRReading:
         return {"images": found} if found else {}
 
 
-def _id_of(name: str) -> str:
-    """Return a UUID made of a name: some vector stores (Qdrant) accept no other ids."""
-    return str(uuid5(NAMESPACE_URL, name))
+def _id_of(key: str) -> str:
+    """Return a UUID made of a key: some vector stores (Qdrant) accept no other ids."""
+    return str(uuid5(NAMESPACE_URL, key))
 
 
 def _place(page: OCRPage) -> dict[str, Any]:

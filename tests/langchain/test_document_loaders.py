@@ -6,6 +6,7 @@ import asyncio
 import logging
 import pickle
 import threading
+from io import BytesIO
 from pathlib import Path
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -68,6 +69,18 @@ def test_a_document_for_each_page(read, tmp_path, mistral_sandbox):
     assert [UUID(page.id) for page in (first, second)] == [
         uuid5(NAMESPACE_URL, f"{file}#page={number}") for number in (1, 2)
     ]
+
+
+def test_bytes_of_any_kind(read, mistral_sandbox):
+    for source in (INVOICE, bytearray(INVOICE), [memoryview(INVOICE)]):
+        assert len(read(loader(source))) == 2
+
+
+def test_urls_that_differ_in_their_query_have_their_own_ids(read, mistral_sandbox):
+    urls = [f"https://example.com/get.pdf?id={number}" for number in (1, 2)]
+    pages = read(loader(urls))
+    assert len({page.id for page in pages}) == 2
+    assert {page.metadata["source"] for page in pages} == {"https://example.com/get.pdf"}
 
 
 def test_a_document_for_each_file(read, mistral_sandbox):
@@ -195,6 +208,9 @@ def test_nothing_is_sent_of_a_bad_document(read, tmp_path, mistral_sandbox):
 def test_arguments_are_checked():
     with pytest.raises(ConfigurationError, match="source"):
         PortkeyMistralOCRLoader(base_url="sandbox:")
+    for source in (3, BytesIO(INVOICE), [INVOICE, 3], ""):
+        with pytest.raises(ConfigurationError, match="A source of documents"):
+            loader(source)
     with pytest.raises(ConfigurationError, match="tables"):
         loader(INVOICE, tables="html")
     with pytest.raises(ConfigurationError):

@@ -69,6 +69,12 @@ def test_pages(sandbox, wanted, found):
     assert [page["index"] for page in pages(ocr(sandbox, pages=wanted))] == found
 
 
+def test_an_error_has_no_address_of_the_process(sandbox):
+    status, body = ocr(sandbox, pages=[-1])
+    assert status == 422
+    assert " at 0x" not in json.dumps(body)
+
+
 def test_an_image_and_a_document_elsewhere_answer_what_is_scripted(sandbox):
     sandbox.reply("# One\fTwo", times=2)
     image = {"type": "image_url", "image_url": {"url": as_url(b"\x89PNG", "image/png")}}

@@ -7,7 +7,8 @@ error names them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, assert_never
 
 from portkey_mistral._call.request_types import check_option_types, check_request_types
@@ -103,6 +104,7 @@ def _tool_capability(tool: Mapping[str, object]) -> str:
     return str(kind) if kind in _TOOLS_NOT_OF_CHAT else "tools"
 
 
+_PAGES = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*", re.ASCII)
 _MAX_TEXT_TOKENS = 8192  # of every embedding model
 
 
@@ -175,8 +177,27 @@ def check_request(request: Request | None, operation: Operation) -> None:
             raise InvalidRequestError("Nothing to moderate: pass inputs or messages.")
         case ClassificationRequest(inputs=None, messages=None):
             raise InvalidRequestError("Nothing to classify: pass inputs or messages.")
+        case OCRRequest(pages=pages) if pages is not None:
+            _check_pages(pages)
         case _:
             pass
+
+
+def _check_pages(pages: str | Sequence[int]) -> None:
+    if not isinstance(pages, str):
+        if any(page < 0 for page in pages):
+            raise InvalidRequestError(
+                "pages: the numbers of pages count from 0, and none is below."
+            )
+        return
+    if not _PAGES.fullmatch(pages):
+        raise InvalidRequestError(
+            f"pages={pages!r} is no list of pages: write numbers and ranges, counted from 0, such as '0-5,7'."
+        )
+    for each in pages.split(","):
+        first, _, last = each.partition("-")
+        if last and int(first) > int(last):
+            raise InvalidRequestError(f"pages={pages!r}: the range {each!r} ends before it begins.")
 
 
 def _check_extra(extra: Mapping[str, Any] | None) -> None:

@@ -37,7 +37,8 @@ def _whole(value: object) -> object:
 
 
 Integer: TypeAlias = Annotated[int, BeforeValidator(_whole)]
-Count: TypeAlias = Annotated[Integer, Field(ge=0)]
+# Not `Annotated[Integer, ...]`: pydantic would name its branch of a union after the address of a function.
+Count: TypeAlias = Annotated[int, Field(ge=0), BeforeValidator(_whole)]
 Temperature: TypeAlias = Annotated[float, Field(ge=0, le=1.5)]
 TopP: TypeAlias = Annotated[float, Field(gt=0, le=1)]
 Penalty: TypeAlias = Annotated[float, Field(ge=-2, le=2)]

@@ -116,6 +116,10 @@ def test_refusals_have_mistrals_code(ocr):
         (of(b"%PDF"), InvalidRequestError, "document has the type bytes"),
         (of(TextPart("x")), InvalidRequestError, "document has the type TextPart"),
         (of(INVOICE_PART, pages=0), InvalidRequestError, "pages must be a list"),
+        (of(INVOICE_PART, pages=[0, -1]), InvalidRequestError, "pages: .* count from 0"),
+        (of(INVOICE_PART, pages=""), InvalidRequestError, "pages='' is no list of pages"),
+        (of(INVOICE_PART, pages="1, 2"), InvalidRequestError, "such as '0-5,7'"),
+        (of(INVOICE_PART, pages="0,5-3"), InvalidRequestError, "'5-3' ends before it begins"),
         (of(INVOICE_PART, pages=["1"]), InvalidRequestError, r"pages\[0\] has the type str"),
         (
             of(INVOICE_PART, document_annotation_format=SCHEMA),
