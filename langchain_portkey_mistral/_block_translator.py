@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias, cast
 
-from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall
+from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.block_translators import register_translator
 from langchain_core.messages.content import ContentBlock
 
 from langchain_portkey_mistral._chunks import TEXT_INDEX
-from langchain_portkey_mistral._invalid_arguments import as_received
 from langchain_portkey_mistral._metadata import PROVIDER
-from langchain_portkey_mistral._to_langchain import to_tool_calls
-from portkey_mistral.messages import ToolCall
+from langchain_portkey_mistral._to_langchain import invalid_call_as_received
 
 __all__ = ["register", "translate", "translate_chunk"]
 
@@ -70,23 +68,8 @@ def _tool_calls(message: AIMessage) -> list[dict[str, Any]]:
         {"type": "tool_call", "id": call["id"], "name": call["name"], "args": call["args"]}
         for call in message.tool_calls
     ]
-    return valid + [_invalid_tool_call(call) for call in message.invalid_tool_calls]
-
-
-def _invalid_tool_call(call: InvalidToolCall) -> dict[str, Any]:
-    """Convert an invalid call. In a merged stream it has an ending of ours, and no error."""
-    arguments, error = as_received(call["args"] or ""), call["error"]
-    if error is None:
-        received = ToolCall(call["id"], call["name"] or "", arguments)
-        _, invalid = to_tool_calls([received], truncated=True)
-        error = invalid[0]["error"] if invalid else None
-    return {
-        "type": "invalid_tool_call",
-        "id": call["id"],
-        "name": call["name"],
-        "args": arguments,
-        "error": error,
-    }
+    invalid = map(invalid_call_as_received, message.invalid_tool_calls)
+    return valid + [dict(call) for call in invalid]
 
 
 def _tool_call_chunks(message: AIMessageChunk) -> list[dict[str, Any]]:

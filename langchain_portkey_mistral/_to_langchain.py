@@ -10,6 +10,7 @@ from langchain_core.messages import AIMessage, InvalidToolCall
 from langchain_core.messages import ToolCall as LangChainToolCall
 from langchain_core.outputs import ChatGeneration, ChatResult
 
+from langchain_portkey_mistral._invalid_arguments import as_received
 from langchain_portkey_mistral._metadata import (
     AnswerMetadata,
     cost_dict,
@@ -34,6 +35,7 @@ from portkey_mistral.messages import (
 from portkey_mistral.responses import TRUNCATED, ChatResponse
 
 __all__ = [
+    "invalid_call_as_received",
     "is_plain_text",
     "to_block",
     "to_chat_result",
@@ -203,3 +205,15 @@ def to_tool_calls(
                 LangChainToolCall(name=call.name, args=arguments, id=call.id, type="tool_call")
             )
     return valid, invalid
+
+
+def invalid_call_as_received(call: InvalidToolCall) -> InvalidToolCall:
+    """Return an invalid call as the model wrote it. In a merged stream it has an ending of ours, and no error."""
+    arguments, error = as_received(call["args"] or ""), call["error"]
+    if error is None:
+        received = ToolCall(call["id"], call["name"] or "", arguments)
+        _, invalid = to_tool_calls([received], truncated=True)
+        error = invalid[0]["error"] if invalid else None
+    return InvalidToolCall(
+        type="invalid_tool_call", id=call["id"], name=call["name"], args=arguments, error=error
+    )

@@ -24,9 +24,11 @@ from langchain_core.output_parsers import (
     PydanticToolsParser,
 )
 from langchain_core.outputs import ChatGeneration, Generation
+from langchain_core.utils.json import parse_json_markdown
 from langchain_core.utils.pydantic import TBaseModel
 from pydantic_core import from_json
 
+from langchain_portkey_mistral._to_langchain import invalid_call_as_received
 from portkey_mistral.responses import TRUNCATED
 
 __all__ = [
@@ -42,7 +44,7 @@ _ModelRefusalError = getattr(langchain_exceptions, "ModelRefusalError", None)
 
 
 class TruncatedAnswerError(OutputParserException):
-    """A structured answer was cut off, at `max_tokens` or at the end of the context window."""
+    """A structured answer was cut off: at `max_tokens`, at the end of the context window, or by a stop sequence."""
 
 
 class _StreamOfMessages(BaseCumulativeTransformOutputParser[Any]):
@@ -76,7 +78,10 @@ class _PartialJson(JsonOutputParser):
             # What is not strictly JSON (line breaks within strings, text after the object) is LangChain's to read.
             with suppress(ValueError):
                 return from_json(text, allow_partial="trailing-strings")
-        return super().parse_result(result, partial=partial)
+        parsed = super().parse_result(result, partial=partial)
+        if not partial:
+            _check_end(result, parsed)
+        return parsed
 
 
 class JsonParser(_StreamOfMessages, _PartialJson):
@@ -89,7 +94,13 @@ class JsonParser(_StreamOfMessages, _PartialJson):
             TruncatedAnswerError: the answer was cut off.
         """
         _check_text(result)
-        return super().parse_result(result, partial=partial and not _is_complete(result))
+        partial = partial and not _is_complete(result)
+        parsed = super().parse_result(result, partial=partial)
+        if parsed is None and not partial:
+            raise OutputParserException(
+                "The answer is null instead of a JSON object.", llm_output=result[0].text
+            )
+        return parsed
 
 
 class PydanticParser(_StreamOfMessages, PydanticOutputParser[TBaseModel], _PartialJson):
@@ -117,7 +128,15 @@ class JsonToolParser(_StreamOfMessages, JsonOutputKeyToolsParser):
         """
         partial = partial and not _is_complete(result)
         _check_tool_calls(result, partial=partial)
-        return super().parse_result(result, partial=partial)
+        parsed = super().parse_result(result, partial=partial)
+        message = _message(result)
+        if parsed is None and not partial and message is not None:
+            called = ", ".join(repr(call["name"]) for call in message.tool_calls)
+            raise OutputParserException(
+                f"The model called {called} instead of the tool for the schema, {self.key_name!r}.",
+                llm_output=message.text,
+            )
+        return parsed
 
 
 class PydanticToolParser(_StreamOfMessages, PydanticToolsParser):
@@ -148,7 +167,7 @@ def _check_tool_calls(result: list[Generation], *, partial: bool) -> None:
     _check_truncation(result, list(_arguments(message)))
     if partial:
         return
-    for call in message.invalid_tool_calls:
+    for call in map(invalid_call_as_received, message.invalid_tool_calls):
         raise OutputParserException(
             f"The tool call {call['name']!r} is invalid. {call['error']}", llm_output=call["args"]
         )
@@ -189,6 +208,35 @@ def _check_truncation(result: list[Generation], texts: list[str]) -> None:
             "The answer was cut off before its JSON was complete. Raise max_tokens, or ask for less.",
             llm_output="".join(texts),
         )
+
+
+def _check_end(result: list[Generation], parsed: Any) -> None:
+    """Raise if LangChain has completed the JSON, or could not read it, for which it returns None."""
+    text = result[0].text
+    try:
+        parse_json_markdown(text, parser=_first_value)
+    except ValueError:
+        pass
+    else:
+        return
+    if parsed is None:
+        raise OutputParserException(f"Invalid json output: {text}", llm_output=text)
+    message = _message(result)
+    reason = message and message.response_metadata.get("finish_reason")
+    raise TruncatedAnswerError(
+        f"The answer ended before its JSON was complete, with the finish reason {reason!r}. A stop sequence ends an "
+        "answer wherever it occurs.",
+        llm_output=text,
+    )
+
+
+# As lenient as LangChain about line breaks within strings.
+_DECODER = json.JSONDecoder(strict=False)
+
+
+def _first_value(text: str) -> Any:
+    """Return the JSON value that a text begins with."""
+    return _DECODER.raw_decode(text)[0]
 
 
 def _message(result: list[Generation]) -> AIMessage | None:

@@ -334,6 +334,55 @@ def test_a_truncated_answer_raises(method: Any, schema: Any, streamed: bool) -> 
         _ = list(structured.stream("go")) if streamed else structured.invoke("go")
 
 
+# Answers that are not complete JSON although the model ended them itself, as with a stop sequence.
+INCOMPLETE = {
+    "within a string": '{"setup": "Why',
+    "within a word": '{"setup": "a", "punchline": "b", "more": tr',
+    "after a value": '{"setup": "a", "punchline": "b"',
+    "in a fence": '```json\n{"setup": "a", "punchline": "b"\n```',
+    "with the wrong bracket": '{"setup": "a", "punchline": "b"]',
+    "null": "null",
+}
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("schema", [Joke, JSON_SCHEMA], ids=["class", "mapping"])
+@pytest.mark.parametrize("method", ["json_schema", "json_mode"])
+@pytest.mark.parametrize("name", INCOMPLETE)
+def test_an_incomplete_answer_is_never_completed(
+    name: str, method: Any, schema: Any, streamed: bool
+) -> None:
+    text = INCOMPLETE[name]
+    model, _ = chat(stream({"content": text}) if streamed else answer(text))
+    structured = model.with_structured_output(schema, method=method)
+    with pytest.raises(OutputParserException):
+        _ = list(structured.stream("go")) if streamed else structured.invoke("go")
+
+
+def test_an_answer_that_a_stop_sequence_ended_says_so() -> None:
+    model, _ = chat(answer('{"setup": "Why'))
+    with pytest.raises(TruncatedAnswerError, match="the finish reason 'stop'"):
+        model.with_structured_output(Joke, stop=["?"]).invoke("go")
+
+
+# Complete JSON that LangChain reads although it is not valid, or not alone.
+LENIENT = {
+    "a line break in a string": json.dumps(CAT)[:-1] + ', "more": "a\nb"}',
+    "words after it": json.dumps(CAT) + "\nAs you asked: {",
+    "a bracket in a string": json.dumps(CAT)[:-1] + ', "more": "{["}',
+}
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("name", LENIENT)
+def test_complete_json_is_read_as_langchain_does(name: str, streamed: bool) -> None:
+    text = LENIENT[name]
+    model, _ = chat(stream({"content": text}) if streamed else answer(text))
+    structured = model.with_structured_output(Joke)
+    found = list(structured.stream("go"))[-1] if streamed else structured.invoke("go")
+    assert found == Joke(**CAT)
+
+
 def test_a_truncated_answer_is_returned_as_raw() -> None:
     model, _ = chat(answer('{"setup": "Why', finish="length"))
     returned = model.with_structured_output(Joke, include_raw=True).invoke("go")
@@ -453,19 +502,35 @@ def test_complete_json_with_truncated_whitespace_is_accepted() -> None:
     assert model.with_structured_output(Joke, method="json_mode").invoke("go") == Joke(**CAT)
 
 
-@pytest.mark.parametrize(
-    ("reply", "text"),
-    [
-        (answer("I would rather not."), "answered with text instead of calling the tool"),
-        (answer("", call(0, "[1]", "WcG8xhSs1", "Joke")), "The tool call 'Joke' is invalid"),
-    ],
-    ids=["text", "arguments"],
-)
+# Answers without a valid call of the tool for the schema: the delta, and a part of the error.
+WITHOUT_A_VALID_CALL: dict[str, tuple[dict[str, Any], str]] = {
+    "text": (
+        {"content": "I would rather not."},
+        "answered with text instead of calling the tool",
+    ),
+    "arguments": (
+        {"tool_calls": [call(0, "[1]", "WcG8xhSs1", "Joke")]},
+        "The tool call 'Joke' is invalid. The arguments are not a JSON object: expected",
+    ),
+    "cut arguments": (
+        {"tool_calls": [call(0, '{"setup": "a', "WcG8xhSs1", "Joke")]},
+        "The tool call 'Joke' is invalid. The arguments are not a JSON object: EOF",
+    ),
+    "another tool": ({"tool_calls": [call(0, "{}", "WcG8xhSs1", "Tale")]}, "'?Tale'?"),
+}
+
+
+@pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("schema", [Joke, JSON_SCHEMA], ids=["class", "mapping"])
-def test_a_missing_or_invalid_tool_call_raises(schema: Any, reply: Any, text: str) -> None:
-    model, _ = chat(reply)
-    with pytest.raises(OutputParserException, match=text):
-        model.with_structured_output(schema, method="function_calling").invoke("go")
+@pytest.mark.parametrize("name", WITHOUT_A_VALID_CALL)
+def test_a_missing_or_invalid_tool_call_raises(name: str, schema: Any, streamed: bool) -> None:
+    delta, text = WITHOUT_A_VALID_CALL[name]
+    whole_answer = answer(delta.get("content", ""), *delta.get("tool_calls", ()))
+    model, _ = chat(stream(delta) if streamed else whole_answer)
+    structured = model.with_structured_output(schema, method="function_calling")
+    with pytest.raises(OutputParserException, match=text) as raised:
+        _ = list(structured.stream("go")) if streamed else structured.invoke("go")
+    assert "the model wrote the first" not in str(raised.value.llm_output)
 
 
 def test_thinking_before_the_json_is_ignored() -> None:
