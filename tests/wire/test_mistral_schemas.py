@@ -53,6 +53,34 @@ SCHEMAS = {
         {"allOf": [an_object(), {"$ref": "#/$defs/B"}], "$defs": {"B": an_object()}},
         {"allOf": [an_object(), {"$ref": "#/$defs/B"}], "$defs": {"B": an_object()}},
     ),
+    "alternatives beside properties": (
+        an_object(anyOf=[an_object(properties={"b": an_object()}), {"required": ["c"]}]),
+        an_object(anyOf=[an_object(properties={"b": an_object(**CLOSED)}), {"required": ["c"]}]),
+    ),
+    "exclusive alternatives beside properties": (
+        an_object(oneOf=[{"$ref": "#/$defs/B"}, an_object()], **{"$defs": {"B": an_object()}}),
+        an_object(oneOf=[{"$ref": "#/$defs/B"}, an_object()], **{"$defs": {"B": an_object()}}),
+    ),
+    "alternatives that demand properties": (
+        an_object(anyOf=[{"required": ["a"]}, {"required": ["b"]}]),
+        an_object(anyOf=[{"required": ["a"]}, {"required": ["b"]}], **CLOSED),
+    ),
+    "properties beside a reference": (
+        an_object(**{"$ref": "#/$defs/B", "$defs": {"B": an_object()}}),
+        an_object(**{"$ref": "#/$defs/B", "$defs": {"B": an_object()}}),
+    ),
+    "properties under a condition": (
+        an_object(**{"if": {"required": ["a"]}, "then": {"properties": {"b": TEXT}}}),
+        an_object(**{"if": {"required": ["a"]}, "then": {"properties": {"b": TEXT}}}),
+    ),
+    "properties that depend on another": (
+        an_object(dependentSchemas={"a": {"properties": {"b": TEXT}}}),
+        an_object(dependentSchemas={"a": {"properties": {"b": TEXT}}}),
+    ),
+    "a condition without properties": (
+        an_object(**{"if": {"required": ["a"]}, "then": {"required": ["b"]}}),
+        an_object(**{"if": {"required": ["a"]}, "then": {"required": ["b"]}}, **CLOSED),
+    ),
     "a condition": (
         {"if": an_object(), "then": an_object(), "not": an_object()},
         {"if": an_object(), "then": an_object(), "not": an_object()},

@@ -25,6 +25,8 @@ _DEFINITIONS = ("$defs", "definitions")
 _ONE = ("items", "additionalProperties")
 _LISTED = ("prefixItems", "items")
 _COMBINED = ("allOf", "anyOf", "oneOf")
+# They add to the `properties` of an object if a condition holds.
+_CONDITIONAL = ("then", "else")
 _NAMED = ("properties", "patternProperties", *_DEFINITIONS)
 
 
@@ -48,13 +50,15 @@ def _encode_text(text: bytes, strict: bool) -> dict[str, Any]:
 
 def _encode(schema: _Schema, strict: bool) -> dict[str, Any]:
     root = _with_object_at_root(schema)
-    return _Encoder(strict, _parts_of_all(root) if strict else frozenset()).encode(root)
+    return _Encoder(strict, _open_references(root) if strict else frozenset()).encode(root)
 
 
 def _with_object_at_root(schema: _Schema) -> _Schema:
     """Replace a root that only refers to a definition, which is how pydantic writes recursive classes."""
     seen: set[str] = set()
     while isinstance(reference := schema.get("$ref"), str) and reference not in seen:
+        if "properties" in schema:  # it is an object already, and has these in addition
+            break
         seen.add(reference)
         target = _definition(schema, reference)
         if target is None:
@@ -75,24 +79,33 @@ def _definition(schema: _Schema, reference: str) -> _Schema | None:
     return None
 
 
-def _parts_of_all(node: object) -> frozenset[str]:
-    """Return the references in an `allOf`. If closed, each would reject the properties of the others."""
+def _open_references(node: object) -> frozenset[str]:
+    """Return the references to parts of objects. If closed, each would reject the properties of the others."""
     found: set[str] = set()
     nodes = [node]
     while nodes:
         current = nodes.pop()
         if isinstance(current, Mapping):
-            if _is_composed(current):
-                found |= {part["$ref"] for part in current["allOf"] if _is_reference(part)}
+            found |= {part["$ref"] for part in _parts(current) if _is_reference(part)}
+            if _is_reference(current) and "properties" in current:
+                found.add(current["$ref"])
             nodes += current.values()
         elif isinstance(current, list):
             nodes += current
     return frozenset(found)
 
 
-def _is_composed(schema: _Schema) -> bool:
-    parts = schema.get("allOf")
-    return isinstance(parts, list) and (len(parts) > 1 or "properties" in schema)
+def _parts(schema: _Schema) -> list[Any]:
+    """Return the schemas that describe parts of the object that a schema describes."""
+    return [part for key in _COMBINED if _holds_parts(schema, key) for part in schema[key]]
+
+
+def _holds_parts(schema: _Schema, key: str) -> bool:
+    """Whether each schema in a list describes only a part of an object: others of `allOf`, or properties beside them."""
+    parts = schema.get(key)
+    if key not in _COMBINED or not isinstance(parts, list):
+        return False
+    return "properties" in schema or (key == "allOf" and len(parts) > 1)
 
 
 def _is_reference(schema: object) -> bool:
@@ -108,7 +121,7 @@ class _Encoder:
         """Encode a schema. `is_part` means that it describes a part of an object, and must not close it."""
         encoded = {
             key: self._value(
-                key, value, are_parts=is_part or (key == "allOf" and _is_composed(schema))
+                key, value, are_parts=is_part or _holds_parts(schema, key)
             )
             for key, value in schema.items()
             if key not in _META
@@ -144,6 +157,23 @@ class _Encoder:
 
 
 def _says_nothing_of_others(schema: _Schema) -> bool:
-    """Whether a schema lists the properties of an object without `additionalProperties`."""
+    """Whether a schema lists the properties of an object, and all of them, without `additionalProperties`."""
     is_open = {"additionalProperties", "unevaluatedProperties"} & schema.keys()
-    return "properties" in schema and not is_open and not _is_composed(schema)
+    return "properties" in schema and not is_open and not _has_other_properties(schema)
+
+
+def _has_other_properties(schema: _Schema) -> bool:
+    """Whether a schema describes properties of its object outside its `properties`."""
+    conditional = [schema.get(key) for key in _CONDITIONAL]
+    dependent = schema.get("dependentSchemas")
+    if isinstance(dependent, Mapping):
+        conditional += dependent.values()
+    others = [*_parts(schema), *conditional]
+    return _is_reference(schema) or any(map(_describes_properties, others))
+
+
+def _describes_properties(schema: object) -> bool:
+    """Whether a schema has properties; what it refers to, or combines, may have some."""
+    return isinstance(schema, Mapping) and bool(
+        {"properties", "$ref", *_COMBINED, *_CONDITIONAL} & schema.keys()
+    )
