@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from langchain_core.messages import BaseMessage
 
 from langchain_portkey_mistral._from_langchain import to_messages
+from langchain_portkey_mistral._schemas import to_response_format
 from langchain_portkey_mistral._tools import to_tool, to_tool_choice
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.requests import (
@@ -77,6 +78,8 @@ def to_chat_request(
     overrides = model_arguments(arguments)
     if stop is not None:
         overrides["stop"] = stop
+    if "response_format" in overrides:
+        overrides["response_format"] = to_response_format(overrides["response_format"])
     tools, choice, names = _tools(arguments)
     request = ChatRequest(
         messages=to_messages(messages),

@@ -20,8 +20,16 @@ from pydantic.json_schema import GenerateJsonSchema
 from langchain_portkey_mistral._typed_dicts import is_typeddict, to_pydantic_class
 from portkey_mistral.adapter_support import KeptSchemas, drop_none
 from portkey_mistral.exceptions import InvalidRequestError
+from portkey_mistral.requests import wire_name
 
-__all__ = ["Method", "Schema", "ToolLike", "to_function"]
+__all__ = [
+    "Method",
+    "Schema",
+    "ToolLike",
+    "json_schema_format",
+    "to_function",
+    "to_response_format",
+]
 
 Method: TypeAlias = Literal["function_calling", "json_schema", "json_mode"]
 Schema: TypeAlias = Mapping[str, Any] | type
@@ -41,6 +49,24 @@ def to_function(source: ToolLike | None, *, strict: bool | None = None) -> dict[
         InvalidRequestError: it is none of these, such as `list[X]` or `X | Y`.
     """
     return _function(source) | drop_none(strict=strict)
+
+
+def to_response_format(source: Any) -> Any:
+    """Convert a class to a strict `response_format`; any other value is returned unchanged."""
+    return json_schema_format(source, strict=True) if isinstance(source, type) else source
+
+
+def json_schema_format(schema: Schema | None, *, strict: bool) -> dict[str, Any]:
+    """Convert a schema to a `response_format`; see `to_function`."""
+    function = to_function(schema, strict=strict or None)
+    json_schema = {
+        "name": wire_name(function["name"]),
+        "schema": function["parameters"],
+        "strict": strict,
+    }
+    if description := function.get("description"):
+        json_schema["description"] = description
+    return {"type": "json_schema", "json_schema": json_schema}
 
 
 def _function(source: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel
 
 from langchain_portkey_mistral._arguments import to_call_options
-from langchain_portkey_mistral._schemas import Method, Schema, to_function
+from langchain_portkey_mistral._schemas import Method, Schema, json_schema_format, to_function
 from langchain_portkey_mistral._tools import ToolLike
 from langchain_portkey_mistral.output_parsers import (
     JsonParser,
@@ -29,7 +29,6 @@ from langchain_portkey_mistral.output_parsers import (
 )
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.models import find
-from portkey_mistral.requests import wire_name
 
 if TYPE_CHECKING:
     from portkey_mistral.client import Client
@@ -146,21 +145,9 @@ def _bind_schema(
         {"type": "json_object"}
         if method == "json_mode"
         # Strict by default: otherwise Mistral takes the schema as a suggestion.
-        else _json_schema_format(schema, strict=strict is not False)
+        else json_schema_format(schema, strict=strict is not False)
     )
     return model.bind_tools(tools, response_format=response_format, **arguments)
-
-
-def _json_schema_format(schema: Schema | None, *, strict: bool) -> dict[str, Any]:
-    function = to_function(schema, strict=strict or None)
-    json_schema = {
-        "name": wire_name(function["name"]),
-        "schema": function["parameters"],
-        "strict": strict,
-    }
-    if description := function.get("description"):
-        json_schema["description"] = description
-    return {"type": "json_schema", "json_schema": json_schema}
 
 
 def _parser(schema: Schema | None, method: Method) -> Runnable[Any, Any]:

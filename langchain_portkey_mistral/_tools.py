@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
-from langchain_portkey_mistral._schemas import ToolLike, to_function
+from langchain_portkey_mistral._schemas import ToolLike, to_function, to_response_format
 from portkey_mistral.adapter_support import did_you_mean, drop_none
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.requests import Tool, ToolChoice, list_of_tools, wire_name
@@ -36,7 +36,7 @@ def bound_tools(
     tool_choice: ToolChoiceLike,
     strict: bool | None,
     parallel_tool_calls: bool | None,
-    response_format: Mapping[str, Any] | None,
+    response_format: Mapping[str, Any] | type | None,
 ) -> dict[str, Any]:
     """Return the arguments to bind for `bind_tools`.
 
@@ -54,15 +54,18 @@ def bound_tools(
     )
 
 
-def _strict_format(response_format: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def _strict_format(response_format: Mapping[str, Any] | type | None) -> Any:
     """Make a schema strict unless it sets `strict` itself, as in `with_structured_output`.
 
     `create_agent` passes its schemas here, without `strict` by default.
     """
-    json_schema = (response_format or {}).get("json_schema")
-    if not isinstance(json_schema, Mapping) or json_schema.get("strict") is not None:
-        return response_format
-    return {**(response_format or {}), "json_schema": {**json_schema, "strict": True}}
+    match to_response_format(response_format):
+        case {"json_schema": Mapping() as json_schema, **others} if (
+            json_schema.get("strict") is None
+        ):
+            return {**others, "json_schema": {**json_schema, "strict": True}}
+        case converted:
+            return converted
 
 
 # --- tools

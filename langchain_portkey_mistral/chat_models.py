@@ -412,7 +412,7 @@ class ChatPortkeyMistral(
         tool_choice: str | bool | Mapping[str, Any] | None = None,
         strict: bool | None = None,
         parallel_tool_calls: bool | None = None,
-        response_format: Mapping[str, Any] | None = None,
+        response_format: Mapping[str, Any] | type | None = None,
         **kwargs: Any,
     ) -> BoundChatModel:
         """Return the model with tools bound to it.
@@ -424,8 +424,8 @@ class ChatPortkeyMistral(
                 mapping that names a function. None lets the model decide.
             strict: True makes the arguments follow the schema strictly; None uses Mistral's default (False).
             parallel_tool_calls: False limits an answer to one tool call.
-            response_format: Format of an answer that calls no tool. A JSON Schema is strict unless it says
-                `"strict": False`, as in `with_structured_output`.
+            response_format: Format of an answer that calls no tool: as in the API, or a pydantic class or TypedDict.
+                A JSON Schema is strict unless it says `"strict": False`, as in `with_structured_output`.
             kwargs: Further arguments to bind; see the class.
 
         Raises:

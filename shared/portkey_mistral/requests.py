@@ -295,15 +295,21 @@ def wire_name(name: str) -> str:
     return allowed[: _MAX_NAME_LENGTH - len(suffix)] + suffix
 
 
-def list_of_tools(tools: object) -> Iterable[Any]:
+def list_of_tools(tools: object) -> list[Any]:
     """Return the tools of a framework's call.
 
     Raises:
-        InvalidRequestError: they are not a list.
+        InvalidRequestError: they are not a list, or one of them is None.
     """
     if not isinstance(tools, Iterable) or isinstance(tools, str | Mapping):
         raise InvalidRequestError(f"tools must be a list of tools, got {type(tools).__name__}.")
-    return tools
+    listed = list(tools)
+    for at, tool in enumerate(listed):
+        if tool is None:
+            raise InvalidRequestError(
+                f"tools[{at}] is None: a function that was to return the tool may have returned nothing."
+            )
+    return listed
 
 
 def spell(

@@ -111,11 +111,24 @@ def test_a_missing_capability_is_an_error_before_sending(
     assert mistral_sandbox.requests == []
 
 
-@pytest.mark.parametrize("tools", [5, "weather", {"name": "weather"}, len])
-def test_tools_are_a_list(tools: Any) -> None:
+NO_TOOLS = "tools must be a list of tools, got"
+
+
+@pytest.mark.parametrize(
+    ("tools", "text"),
+    [
+        (5, NO_TOOLS),
+        ("weather", NO_TOOLS),
+        ({"name": "weather"}, NO_TOOLS),
+        (len, NO_TOOLS),
+        ([len, None], r"tools\[1\] is None"),
+    ],
+    ids=str,
+)
+def test_tools_are_a_list(tools: Any, text: str) -> None:
     chat = ChatPortkeyMistral(base_url="sandbox:")
     for call in (chat.bind_tools, lambda given: chat.invoke("Hello!", tools=given)):
-        with pytest.raises(InvalidRequestError, match="tools must be a list of tools, got"):
+        with pytest.raises(InvalidRequestError, match=text):
             call(tools)
 
 

@@ -179,6 +179,20 @@ def test_schemas_of_every_kind_are_sent_as_written(source: str, strict: bool | N
     check_folder(json_schema["schema"], strict=strict is None)
 
 
+FORMATS: dict[str, Callable[[ChatPortkeyMistral, Any], Any]] = {
+    "bound with tools": lambda chat, schema: chat.bind_tools([], response_format=schema),
+    "bound": lambda chat, schema: chat.bind(response_format=schema),
+}
+
+
+@pytest.mark.parametrize("source", ["pydantic", "pydantic v1", "typed dict", "dataclass"])
+@pytest.mark.parametrize("road", FORMATS)
+def test_a_response_format_may_be_a_class(road: str, source: str) -> None:
+    body = body_of(lambda chat: FORMATS[road](chat, FOLDERS[source]).invoke("go"))
+    structured = sent_as_schema(FOLDERS[source])
+    assert body["response_format"] == {"type": "json_schema", "json_schema": structured}
+
+
 @pytest.mark.parametrize("source", ["pydantic", "dataclass", "json schema"])
 def test_agents_send_the_same_schema_and_strictness(source: str) -> None:
     schema = FOLDERS[source]

@@ -159,6 +159,8 @@ def test_tools_are_a_list() -> None:
     llm = PortkeyMistral(base_url="sandbox:")
     with pytest.raises(InvalidRequestError, match="tools must be a list of tools, got int"):
         llm.chat_with_tools(5, user_msg="?")
+    with pytest.raises(InvalidRequestError, match=r"tools\[0\] is None"):
+        llm.chat_with_tools([None], user_msg="?")
 
 
 @pytest.mark.parametrize(

@@ -120,9 +120,7 @@ class _Encoder:
     def encode(self, schema: _Schema, *, is_part: bool = False) -> dict[str, Any]:
         """Encode a schema. `is_part` means that it describes a part of an object, and must not close it."""
         encoded = {
-            key: self._value(
-                key, value, are_parts=is_part or _holds_parts(schema, key)
-            )
+            key: self._value(key, value, are_parts=is_part or _holds_parts(schema, key))
             for key, value in schema.items()
             if key not in _META
         }
