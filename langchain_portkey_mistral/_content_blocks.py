@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from pydantic_core import to_json
 
-from portkey_mistral.documents import document_from_data_url
+from portkey_mistral.documents import document_from_data_url, text_document
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.messages import (
     AudioPart,
@@ -257,7 +257,7 @@ def _file(block: Block) -> Parts:
             return _by_media_type(_from_file_data(data), name)
         case {"file_url": str(url)}:
             return _by_media_type(_from_url(url, None), name)
-    return _by_media_type(_source(file), name)
+    return _context(block) + _by_media_type(_source(file), name)
 
 
 def _from_file_data(data: str) -> _Source:
@@ -266,12 +266,20 @@ def _from_file_data(data: str) -> _Source:
 
 def _document(block: Block) -> Parts:
     """Convert Anthropic's document: a file, text, or nested blocks."""
+    name, context = _name(block), _context(block)
     match block.get("source"):
         case {"type": "content", "content": str(text)}:
-            return (TextPart(text),)
+            return (*context, text_document(text, name))
         case {"type": "content", "content": list(blocks)}:
-            return to_parts(blocks, "content")
-    return _by_media_type(_source(block), _name(block))
+            heading: Parts = (text_document("", name),) if name else ()
+            return context + heading + to_parts(blocks, "content")
+    return context + _by_media_type(_source(block), name)
+
+
+def _context(block: Block) -> Parts:
+    """Return what LangChain and Anthropic let a user say about a document, outside of it."""
+    context = _extra(block, "context")
+    return (TextPart(f"{context}\n\n"),) if isinstance(context, str) and context else ()
 
 
 def _document_url(block: Block) -> Parts:
@@ -288,7 +296,7 @@ def _document_url(block: Block) -> Parts:
 def _by_media_type(source: _Source, name: str | None) -> Parts:
     mime = source.mime_type or ""
     if source.text is not None:
-        return (TextPart(source.text),)
+        return (text_document(source.text, name),)
     if source.file_id is not None:
         return (FilePart(source.file_id),)
     if mime.startswith("image/"):

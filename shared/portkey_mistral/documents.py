@@ -20,6 +20,7 @@ __all__ = [
     "document_from_data_url",
     "document_part",
     "ocr_document",
+    "text_document",
 ]
 
 # docs.mistral.ai, OCR, frequently asked questions.
@@ -81,7 +82,7 @@ def document_part(
         return ImagePart(_data_url(kind, data))
     text = _decode(data, _charset(parameters))
     if text is not None:
-        return TextPart(f"Document {name}:\n\n{text}" if name else text)
+        return text_document(text, name)
     label = f"The document {name!r}" if name else "A document"
     if kind.startswith("text/"):
         raise InvalidRequestError(
@@ -92,6 +93,11 @@ def document_part(
         f"{label} is of type {kind!r}, which Mistral does not read. It reads PDF, DOCX, PPTX, ODT, EPUB, images "
         "and text: convert it, or send its text."
     )
+
+
+def text_document(text: str, name: str | None = None) -> TextPart:
+    """Return the part for a document of text, which begins with the document's name."""
+    return TextPart(f"Document {name}:\n\n{text}" if name else text)
 
 
 def ocr_document(

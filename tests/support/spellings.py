@@ -46,6 +46,10 @@ BLOCKS: dict[str, tuple[dict[str, Any] | str, tuple[Part, ...]]] = {
         {"type": "text-plain", "text": "hi", "mime_type": "text/plain"},
         (TextPart("hi"),),
     ),
+    "v1 plain text with a title": (
+        {"type": "text-plain", "text": "hi", "title": "a", "context": "Of 2024."},
+        (TextPart("Of 2024.\n\n"), TextPart("Document a:\n\nhi")),
+    ),
     "bedrock cache point": ({"cachePoint": {"type": "default"}}, ()),
     # images
     "openai image": ({"type": "image_url", "image_url": {"url": WEB}}, (ImagePart(WEB),)),
@@ -144,6 +148,32 @@ BLOCKS: dict[str, tuple[dict[str, Any] | str, tuple[Part, ...]]] = {
             "source": {"type": "content", "content": [{"type": "text", "text": "hi"}]},
         },
         (TextPart("hi"),),
+    ),
+    "anthropic document of text with a title": (
+        {
+            "type": "document",
+            "title": "a",
+            "context": "Of 2024.",
+            "source": {"type": "text", "media_type": "text/plain", "data": "hi"},
+        },
+        (TextPart("Of 2024.\n\n"), TextPart("Document a:\n\nhi")),
+    ),
+    "anthropic document of blocks with a title": (
+        {
+            "type": "document",
+            "title": "a",
+            "source": {"type": "content", "content": [{"type": "text", "text": "hi"}]},
+        },
+        (TextPart("Document a:\n\n"), TextPart("hi")),
+    ),
+    "anthropic pdf with a context": (
+        {
+            "type": "document",
+            "title": "a",
+            "context": "Of 2024.",
+            "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="},
+        },
+        (TextPart("Of 2024.\n\n"), DocumentPart(PDF_URL, "a")),
     ),
     "mistral document": (
         {"type": "document_url", "document_url": WEB, "document_name": "a"},
