@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from langchain_core.messages import (
     AIMessage,
+    AIMessageChunk,
     BaseMessage,
     ChatMessage,
     FunctionMessage,
@@ -19,6 +20,7 @@ from langchain_core.messages import (
     SystemMessage,
     ToolMessage,
 )
+from langchain_core.utils.utils import LC_ID_PREFIX
 
 from langchain_portkey_mistral._content_blocks import Block, to_content, to_parts
 from langchain_portkey_mistral._invalid_arguments import as_received
@@ -42,6 +44,9 @@ _MISTRAL_PROVIDERS = (PROVIDER, "mistralai")
 # Where other integrations keep why a message ended: OpenAI, Google and Cohere; Anthropic; Bedrock; Ollama; and the status
 # of OpenAI's Responses API.
 _REASONS = ("finish_reason", "stop_reason", "stopReason", "done_reason", "status")
+
+# What begins the id that LangChain gives to the answer of a model; the second until langchain-core 0.3.
+_RUN_IDS = (LC_ID_PREFIX, "run-")
 
 # Reasons, of any vendor, for which a message ended in the middle.
 _CUT_OFF = frozenset(
@@ -176,18 +181,30 @@ def _is_prefix(message: AIMessage) -> bool | None:
     for name in _REASONS if metadata else ():
         if reason := metadata.get(name):
             return None if str(reason).lower() in _CUT_OFF else False
-    return None
+    return False if _is_of_silent_model(message) else None
+
+
+def _is_of_silent_model(message: AIMessage) -> bool:
+    """Whether a message is the whole answer of a model whose integration gives no reasons, as some do not.
+
+    Those that name their provider give a reason with the last chunk, so a message of theirs without one was cut off.
+    """
+    return (
+        not isinstance(message, AIMessageChunk)
+        and (message.id or "").startswith(_RUN_IDS)
+        and "model_provider" not in message.response_metadata
+    )
 
 
 def _assistant_content(message: AIMessage, index: int) -> Content:
     """Convert the content, without blocks that repeat `tool_calls`."""
     content, extra = message.content, message.additional_kwargs
-    thinking, refusal = (_thinking_in(extra), extra.get("refusal")) if extra else ("", None)
-    if isinstance(content, str) and not (thinking or refusal):
+    thinking, text = (_thinking_in(extra), _text_in(extra)) if extra else ("", "")
+    if isinstance(content, str) and not (thinking or text):
         return content
     blocks = [content] if isinstance(content, str) else [*content]
-    if refusal:
-        blocks.append(str(refusal))
+    if text:
+        blocks.append(text)
     blocks = [
         block
         for block in blocks
@@ -209,6 +226,14 @@ def _thinking_in(additional_kwargs: Mapping[str, Any]) -> str:
             return text
         case {"summary": list(summaries)}:
             return "\n".join(str(summary.get("text", "")) for summary in summaries)
+    return ""
+
+
+def _text_in(additional_kwargs: Mapping[str, Any]) -> str:
+    """Return a refusal, or the words of an answer in sound, which OpenAI's models keep outside the content."""
+    match additional_kwargs:
+        case {"refusal": str(text)} | {"audio": {"transcript": str(text)}}:
+            return text
     return ""
 
 

@@ -175,6 +175,12 @@ MESSAGES: dict[str, tuple[BaseMessage, list[Message]]] = {
         AIMessage("4", additional_kwargs={"reasoning": {"id": "rs_1", "summary": []}}),
         [Message.assistant("4")],
     ),
+    "openai audio": (
+        AIMessage(
+            "", additional_kwargs={"refusal": None, "audio": {"id": "a", "transcript": "Hi."}}
+        ),
+        [Message.assistant((TextPart("Hi."),))],
+    ),
     "openai refusal beside the content": (
         AIMessage("", additional_kwargs={"refusal": "No."}),
         [Message.assistant((TextPart("No."),))],

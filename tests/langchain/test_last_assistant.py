@@ -6,7 +6,14 @@ import asyncio
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    AnyMessage,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+)
 from langgraph.graph import StateGraph
 from langgraph.graph.message import MessagesState
 from pydantic import BaseModel
@@ -78,6 +85,13 @@ CONTINUED: dict[str, tuple[AIMessage, bool]] = {
         AIMessage("Once upon", response_metadata={"stop_reason": "pause_turn"}),
         True,
     ),
+    "written by a model that gives no reason": (AIMessage("Once upon", id="lc_run--1-0"), False),
+    "written by one of LangChain before 1.0": (AIMessage("Once upon", id="run-1-0"), False),
+    "cut off before its reason came": (
+        AIMessage("Once upon", id="lc_run--1", response_metadata={"model_provider": "openai"}),
+        True,
+    ),
+    "a part of a stream": (AIMessageChunk("Once upon", id="lc_run--1"), True),
     "written by an agent": (AIMessage("Once upon", name="writer"), False),
 }
 
