@@ -85,6 +85,16 @@ def test_arguments_of_a_truncated_answer_may_be_missing(reason):
     assert [call.arguments for call in message.tool_calls] == ["", "", "{}"]
 
 
+def test_tool_calls_with_one_id_get_two():
+    raw = [
+        {"id": "abc", "function": {"name": "f", "arguments": text}} for text in ("{}", '{"a":1}')
+    ]
+    first, second = decode_chat(body({"content": "", "tool_calls": raw})).message.tool_calls
+    assert first == ToolCall("abc", "f", "{}")
+    assert len(second.id) == 9
+    assert second.arguments == '{"a":1}'
+
+
 def test_thinking_of_other_servers_and_unknown_members_are_kept():
     message = decode_chat(body({"content": "a", "reasoning_content": "hm", "audio": 1})).message
     assert message.content == (ThinkingPart("hm"), TextPart("a"))

@@ -242,6 +242,13 @@ def test_tool_calls_no_index():
     )
 
 
+def test_tool_calls_with_one_id_get_two():
+    first, second = called([fragment("abc", "f", '{"a":1}'), fragment("abc", "f", "{}", index=1)])
+    assert (first.id, first.arguments) == ("abc", '{"a":1}')
+    assert len(second.id) == 9
+    assert second.arguments == "{}"
+
+
 def test_tool_calls_no_id_at_all():
     (one,) = called([fragment("null", "f", "{}")])
     assert len(one.id) == 9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from portkey_mistral._wire.content import decode_content, refusal, refusal_in
@@ -169,9 +170,13 @@ def _tool_calls(raw: object, seed: str, *, truncated: bool) -> tuple[ToolCall, .
         return ()
     if not isinstance(raw, list):
         raise MalformedResponse("tool_calls is not a list")
-    return tuple(
-        _tool_call(call, f"{seed}:{at}", truncated=truncated) for at, call in enumerate(raw)
-    )
+    calls: dict[str | None, ToolCall] = {}
+    for at, each in enumerate(raw):
+        call = _tool_call(each, f"{seed}:{at}", truncated=truncated)
+        if call.id in calls:  # the results of two calls with one id could not be told apart
+            call = replace(call, id=short_id(f"{seed}:{at}"))
+        calls[call.id] = call
+    return tuple(calls.values())
 
 
 def _tool_call(raw: object, seed: str, *, truncated: bool) -> ToolCall:

@@ -38,14 +38,15 @@ class ToolCallDecoder:
     """Decodes the tool calls of one choice of a stream.
 
     Mistral sends a call whole, or in fragments that share an `index`; only the first fragment of a call has to have an
-    id and a name.
+    id and a name. Of two calls with one id, whose results could not be told apart, the second gets another.
     """
 
-    __slots__ = ("_by_index", "_calls")
+    __slots__ = ("_by_id", "_by_index", "_calls")
 
     def __init__(self) -> None:
         self._calls: list[_Call] = []
         self._by_index: dict[object, _Call] = {}
+        self._by_id: dict[str, _Call] = {}
 
     def feed(self, raw_calls: object) -> tuple[ToolCallDelta, ...]:
         """Decode the `tool_calls` of one delta.
@@ -75,6 +76,8 @@ class ToolCallDecoder:
         if not isinstance(name, str | None):
             raise MalformedEvent("the name of a tool call is not a string")
         call = self._call(raw.get("index"), id_, name)
+        if id_ is not None and self._by_id.setdefault(id_, call) is not call:
+            id_ = None
         arguments = _arguments_text(function.get("arguments"))
         call.arguments.feed(arguments)
         return ToolCallDelta(
