@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Generic, TypeVar
 
 from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.llms.llm import LLM
 
 from llamaindex_portkey_mistral._messages import to_messages
 from llamaindex_portkey_mistral._redaction import unwrap_secrets
@@ -43,6 +44,10 @@ _BODY_EXTRAS = ("additional_kwargs", "extra_body")
 _MAPPINGS = frozenset({*_BODY_EXTRAS, *_HEADERS})
 # Core passes these through to the LLM; they are not part of the request.
 _IGNORED = frozenset({"formatted", "verbose"})
+# Fields of every LLM of LlamaIndex, and those of `PortkeyMistral` that overrule the model catalog.
+_OF_THE_OBJECT = ONLY_AT_CONSTRUCTION.union(
+    LLM.model_fields, ("context_window", "is_function_calling_model")
+)
 _KNOWN = CALL_OPTIONS | _TOOL_ARGUMENTS | _IGNORED | _MODEL_FIELDS.keys()
 
 
@@ -154,7 +159,7 @@ def _sort(kwargs: Mapping[str, Any]) -> _Arguments:
                 explain_unknown(
                     name,
                     (_KNOWN | _MAPPINGS) - _IGNORED,
-                    ONLY_AT_CONSTRUCTION,
+                    _OF_THE_OBJECT,
                     extras="additional_kwargs",
                 )
             )

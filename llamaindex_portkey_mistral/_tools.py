@@ -36,8 +36,10 @@ _logger = logging.getLogger(__name__)
 _TOOL_FIELDS = ("description", "parameters", "strict")
 
 
-def wire_tool(tool: object) -> dict[str, Any]:
-    """Return a tool in Mistral's wire format, but under the caller's own name."""
+def wire_tool(tool: object) -> Mapping[str, Any]:
+    """Return a tool in Mistral's wire format, but under the caller's own name; a mapping is in that format already."""
+    if isinstance(tool, Mapping):
+        return tool
     if not isinstance(tool, BaseTool):
         raise _not_a_tool(tool)
     metadata = tool.metadata
@@ -130,8 +132,8 @@ def call_selection(
     selection: ToolSelection, tools: Sequence[BaseTool], *, verbose: bool
 ) -> ToolOutput:
     """Run the selected tool; a selection that names none of the tools is an error output."""
-    if any(tool.metadata.name == selection.tool_name for tool in tools):
-        return call_tool_with_selection(selection, tools, verbose=verbose)
+    if selected := _named(selection.tool_name, tools):
+        return call_tool_with_selection(selection, selected, verbose=verbose)
     return _unknown_tool(selection)
 
 
@@ -139,8 +141,8 @@ async def acall_selection(
     selection: ToolSelection, tools: Sequence[BaseTool], *, verbose: bool
 ) -> ToolOutput:
     """Run the selected tool; see `call_selection`."""
-    if any(tool.metadata.name == selection.tool_name for tool in tools):
-        return await acall_tool_with_selection(selection, tools, verbose=verbose)
+    if selected := _named(selection.tool_name, tools):
+        return await acall_tool_with_selection(selection, selected, verbose=verbose)
     return _unknown_tool(selection)
 
 
@@ -178,6 +180,11 @@ def _selection(call: ToolCall, *, truncated: bool) -> ToolSelection:
         name = f"{name} (not run: its arguments {reason}; call it with one complete JSON object)"
         arguments = {"INVALID_JSON": call.arguments}
     return ToolSelection(tool_id=call.id or "", tool_name=name, tool_kwargs=arguments)
+
+
+def _named(name: str, tools: Sequence[object]) -> list[BaseTool]:
+    """Return the tool of this name, if there is one. Mappings, which Mistral runs itself, are left out."""
+    return [tool for tool in tools if isinstance(tool, BaseTool) and tool.metadata.name == name]
 
 
 def _unknown_tool(selection: ToolSelection) -> ToolOutput:

@@ -96,6 +96,8 @@ def test_extra_headers_are_headers_and_the_plain_name_wins():
             {"frobnicate": 1},
             r"unknown argument 'frobnicate'\. Parameters that this package has no name for.*additional_kwargs=\{",
         ),
+        ({"system_prompt": "Be brief."}, "'system_prompt': it is a setting of the object"),
+        ({"context_window": 9}, "'context_window': it is a setting of the object"),
         ({"response_format": {"type": "xml"}}, "response_format must be"),
     ],
 )

@@ -38,6 +38,7 @@ FIM = (
     "stream_fill_in_middle",
     "astream_fill_in_middle",
 )
+CODE = "codestral-latest"
 
 
 def add(a: int, b: int) -> int:
@@ -101,7 +102,7 @@ async def test_a_call_counts_once_and_exactly(make_llm, mistral_sandbox, ask, re
     counter = TokenCountingHandler(tokenizer=lambda text: ["a tokenizer was used"] * 1000)
     debug = LlamaDebugHandler(print_trace_on_end=False)
     permits = Permits()
-    model = "codestral-latest" if method in FIM else "mistral-small-latest"
+    model = CODE if method in FIM else "mistral-small-latest"
     llm = make_llm(
         model=model, callback_manager=CallbackManager([counter, debug]), rate_limiter=permits
     )
@@ -120,6 +121,7 @@ async def test_a_call_counts_once_and_exactly(make_llm, mistral_sandbox, ask, re
     kind = "LLMChat" if "chat" in method else "LLMCompletion"
     assert (counts[f"{kind}StartEvent"], counts[f"{kind}EndEvent"]) == (1, 1)
     assert sum(n for name, n in counts.items() if name.endswith("StartEvent")) == 1
+    assert [span.split("-")[0] for span in recorder[1].seen] == [f"PortkeyMistral.{method}"]
 
 
 @pytest.mark.parametrize("method", ["chat", "achat"])
@@ -165,8 +167,8 @@ async def test_no_event_and_no_span_contains_a_key(
         "forward_headers": ["x-token", "x-other"],
     }
 
-    for method in METHODS:
-        await ask(llm, method, "Hi", **options)
+    for method in (*METHODS, *FIM):
+        await ask(llm, method, "Hi", **options, **({"model": CODE} if method in FIM else {}))
         sent = mistral_sandbox.requests[-1].headers
         assert (sent["x-token"], sent["x-other"]) == KEYS[2:]
     await ask(llm, "achat_with_tools", [ADD], user_msg="Hi", **options)

@@ -48,6 +48,16 @@ async def test_the_tool_choice_is_sent(llm, mistral_sandbox, ask, bodies, method
         assert sent["tools"][0]["function"]["parameters"]["required"] == ["a", "b"]
 
 
+SUB = {"type": "function", "function": {"name": "sub", "description": "", "parameters": {}}}
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_a_tool_may_be_a_mapping(llm, mistral_sandbox, ask, bodies, method):
+    mistral_sandbox.reply("", calls=TWO[:1])
+    await ask(llm, method, [SUB, ADD], user_msg="1 + 2?")
+    assert [tool["function"]["name"] for tool in bodies()[0]["tools"]] == ["sub", "add"]
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(("parallel", "count"), [(True, 2), (False, 1)])
 async def test_parallel_calls_come_as_allowed(llm, mistral_sandbox, ask, method, parallel, count):
@@ -167,7 +177,7 @@ async def test_predict_and_call_returns_an_error_for_a_call_that_cannot_be_run(
     mistral_sandbox.reply("", calls=[call, Call("maybe", '{"a": 2}')], times=2)
 
     arguments = {"user_msg": "?", "allow_parallel_tool_calls": True}
-    (response,) = await ask(llm, method, [maybe], **arguments)
+    (response,) = await ask(llm, method, [SUB, maybe], **arguments)
     assert ran == [2]
     assert [output.is_error for output in response.sources] == [True, False]
     assert f"Tool {call.name}" in response.response

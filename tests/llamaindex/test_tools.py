@@ -34,7 +34,11 @@ def test_a_function_tool_keeps_its_schema():
 def test_a_wire_tool_is_converted_and_a_builtin_one_is_not():
     wire = {"type": "function", "function": {"name": "f", "parameters": {}, "strict": True}}
     assert to_tool(wire) == Tool("f", "", {}, strict=True)
-    assert to_tool({"type": "web_search"}) == {"type": "web_search"}
+    assert (
+        to_tool({"type": "web_search"})
+        == wire_tool({"type": "web_search"})
+        == {"type": "web_search"}
+    )
 
 
 def test_a_schema_is_not_written_again_at_the_next_step_of_an_agent(monkeypatch):
