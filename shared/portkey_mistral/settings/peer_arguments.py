@@ -2,7 +2,7 @@
 
 An error asks this table before it suggests the name that is most alike: `api_version` is like `api_key`, and is not it.
 The packages are langchain-mistralai, langchain-openai (with Azure), LiteLLM (with its LangChain class), portkey-ai, and
-LlamaIndex's llms and embeddings for MistralAI, OpenAI and OpenAILike.
+LlamaIndex's llms and embeddings for MistralAI, OpenAI and OpenAILike, and Mistral's own SDK.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ _RENAMED: Mapping[str, tuple[str, ...]] = {
     "request_timeout": ("timeout",),
     "stream_chunk_timeout": ("idle_timeout",),
     "reasoning": ("reasoning_effort",),
+    "root_client": ("http_client",),
+    "root_async_client": ("http_async_client",),
     "functions": ("tools",),
     "function_call": ("tool_choice",),
     "response_schema": ("response_format",),
@@ -54,6 +56,12 @@ _RENAMED: Mapping[str, tuple[str, ...]] = {
     "strategy": ("portkey_config",),
     "targets": ("portkey_config",),
     "mistral_fim_completion": ("portkey_config",),
+    # Mistral's SDK
+    "server_url": ("base_url",),
+    "timeout_ms": ("timeout",),
+    "retries": ("max_retries",),
+    "retry_config": ("max_retries",),
+    "http_headers": ("headers", "default_headers"),
     # LlamaIndex
     "max_new_tokens": ("max_tokens",),
     "should_use_structured_outputs": ("pydantic_program_mode",),
@@ -66,12 +74,15 @@ _RENAMED: Mapping[str, tuple[str, ...]] = {
 
 _UNITS: Mapping[str, str] = {
     "request_timeout": ", in seconds as in langchain-openai (portkey-ai's request_timeout is in milliseconds)",
+    "timeout_ms": ", in seconds",
 }
 
 _ALWAYS_REPORTED = "every answer reports it"
 _NO_TOKENIZER = "texts are counted with Mistral's tokenizer where it is installed"
 _CLOUD_KEY = "a credential of another provider belongs to its target in portkey_config"
 _OPENAI_ONLY = "Mistral's API has no such parameter"
+_PAUSES = "pauses between retries follow the server's Retry-After, else grow from one second"
+_SIGNED = "pass an http_client= that signs its requests"
 
 _NOT_NEEDED: Mapping[str, str] = {
     # langchain-openai, OpenAI's SDK
@@ -96,19 +107,29 @@ _NOT_NEEDED: Mapping[str, str] = {
     "modalities": _OPENAI_ONLY,
     "audio": _OPENAI_ONLY,
     "audio_config": _OPENAI_ONLY,
+    "context_management": _OPENAI_ONLY,
+    "prompt_cache_options": _OPENAI_ONLY,
+    "prompt_cache_retention": _OPENAI_ONLY,
+    "safety_identifier": _OPENAI_ONLY,
+    "web_search_options": _OPENAI_ONLY,
     "tiktoken_model_name": _NO_TOKENIZER,
     "tiktoken_enabled": _NO_TOKENIZER,
     "check_embedding_ctx_length": "texts are always sent as text",
     "embedding_ctx_length": "the model's limit is known",
     "skip_empty": "each text gets its vector",
+    "allowed_special": "texts are always sent as text",
+    "disallowed_special": "texts are always sent as text",
+    "retry_min_seconds": _PAUSES,
+    "retry_max_seconds": _PAUSES,
     "chunk_size": "requests are cut to Mistral's limits",
     # langchain-mistralai
     "tokenizer": _NO_TOKENIZER,
-    "wait_time": "pauses between retries follow the server's Retry-After, else grow from one second",
+    "wait_time": _PAUSES,
     # AzureChatOpenAI
     "api_version": "Mistral's API has no versions to choose from",
     "openai_api_version": "Mistral's API has no versions to choose from",
-    "azure_ad_token_provider": "pass an http_client= that signs its requests",
+    "azure_ad_token_provider": _SIGNED,
+    "azure_ad_async_token_provider": _SIGNED,
     "model_version": "the model's id has its version",
     "validate_base_url": "the URL is always validated",
     # LiteLLM

@@ -26,9 +26,10 @@ PEERS: dict[str, str] = {
     "ChatOpenAI": "openai_api_key openai_api_base openai_organization organization openai_proxy request_timeout "
     "stream_usage stream_options default_query extra_query include_response_headers disabled_params "
     "use_responses_api store truncation verbosity logit_bias reasoning include http_socket_options "
-    "stream_chunk_timeout tiktoken_model_name user modalities",
+    "stream_chunk_timeout tiktoken_model_name user modalities root_client root_async_client context_management "
+    "prompt_cache_options prompt_cache_retention safety_identifier web_search_options",
     "AzureChatOpenAI": "azure_endpoint azure_deployment deployment_name api_version openai_api_version "
-    "azure_ad_token azure_ad_token_provider openai_api_type model_version validate_base_url",
+    "azure_ad_token azure_ad_token_provider azure_ad_async_token_provider openai_api_type model_version validate_base_url",
     "LiteLLM": "custom_llm_provider num_retries fallbacks context_window_fallbacks extra_headers drop_params "
     "api_version request_timeout input_cost_per_token mock_response aws_region_name vertex_project "
     "azure_api_key",
@@ -38,7 +39,8 @@ PEERS: dict[str, str] = {
     "OpenAILike": "is_chat_model reuse_client api_version tokenizer openai_client "
     "async_openai_client audio_config modalities model_kwargs",
     "embeddings": "tokenizer wait_time chunk_size check_embedding_ctx_length embedding_ctx_length deployment "
-    "tiktoken_enabled skip_empty engine",
+    "tiktoken_enabled skip_empty engine allowed_special disallowed_special retry_min_seconds retry_max_seconds",
+    "Mistral's SDK": "server_url timeout_ms retries retry_config http_headers",
 }
 
 
@@ -60,6 +62,8 @@ ANSWERS = [
     ("azure_endpoint", "here it is base_url="),
     ("custom_host", "here it is base_url="),
     ("fallbacks", "here it is portkey_config="),
+    ("timeout_ms", "here it is timeout=, in seconds"),
+    ("azure_ad_async_token_provider", "pass an http_client= that signs its requests"),
     ("api_version", "it is not needed: Mistral's API has no versions"),
     ("aws_access_key_id", "belongs to its target in portkey_config"),
     ("logit_bias", "it is not needed: Mistral's API has no such parameter"),
