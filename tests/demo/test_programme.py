@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +14,9 @@ import pytest
 from rich.console import Console
 
 from portkey_mistral.demo import programme
+from portkey_mistral.demo import scenes as played
 from portkey_mistral.demo.programme import NEXT, installed, scenes
-from portkey_mistral.demo.stage import SANDBOX, connection
+from portkey_mistral.demo.stage import SANDBOX, body_of, connection
 
 SCENES = scenes(installed)
 WITHOUT = {
@@ -60,6 +63,14 @@ def scene(output: str, number: int) -> str:
 def test_it_fits_in_80_columns_and_needs_no_terminal(output: str) -> None:
     assert max(len(line) for line in output.splitlines()) <= 80
     assert "\x1b" not in output
+
+
+@pytest.mark.parametrize("module", [each.name for each in pkgutil.iter_modules(played.__path__)])
+def test_no_line_of_the_code_is_cut(module: str) -> None:
+    """The demo indents the code by two columns."""
+    scene = importlib.import_module(f"{played.__name__}.{module}")
+    for line in body_of(scene.answer).splitlines():
+        assert len(line) <= 78, line
 
 
 def test_it_names_its_mode_and_the_next_steps(output: str) -> None:

@@ -18,10 +18,10 @@ TOOLS = [Tool(name, call.__doc__ or "", PARAMETERS) for name, call in FUNCTIONS.
 
 
 def answer(connection: Arguments, show: Callable[[ToolCall, str], None]) -> str:
-    client = Client(**connection)
+    client, model = Client(**connection), "mistral-small-latest"
     messages = [Message.user(AGENT_QUESTION)]
     while True:
-        request = ChatRequest(model="mistral-small-latest", messages=messages, tools=TOOLS)
+        request = ChatRequest(model=model, messages=messages, tools=TOOLS)
         message = client.chat(request).message
         if not message.tool_calls:
             return message.text
@@ -29,7 +29,7 @@ def answer(connection: Arguments, show: Callable[[ToolCall, str], None]) -> str:
         for call in message.tool_calls:
             result = FUNCTIONS[call.name](**call.parse_arguments())
             show(call, result)
-            messages.append(Message.tool(result, tool_call_id=call.id or "", name=call.name))
+            messages.append(Message.tool(result, tool_call_id=call.id or ""))
 
 
 def play(stage: Stage) -> None:

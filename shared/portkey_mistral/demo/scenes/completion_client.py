@@ -10,7 +10,8 @@ from portkey_mistral.demo.stage import Arguments, Stage
 
 
 def answer(connection: Arguments) -> str:
-    request = FIMRequest(model="codestral-latest", prompt=CODE_BEFORE, suffix=CODE_AFTER)
+    model = "codestral-latest"
+    request = FIMRequest(model=model, prompt=CODE_BEFORE, suffix=CODE_AFTER)
     return Client(**connection).fim(request).text
 
 

@@ -15,7 +15,8 @@ def answer(pdf: bytes, connection: Arguments) -> tuple[str, int]:
     read = client.ocr(OCRRequest(model="mistral-ocr-latest", document=document))
 
     prompt = f"Context:\n{read.text}\n\nQuestion: {REPORT_QUESTION}"
-    request = ChatRequest(model="mistral-small-latest", messages=[Message.user(prompt)])
+    messages = [Message.user(prompt)]
+    request = ChatRequest(model="mistral-small-latest", messages=messages)
     return client.chat(request).text, len(read.pages)
 
 

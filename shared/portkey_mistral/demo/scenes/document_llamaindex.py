@@ -24,7 +24,8 @@ def answer(pdf: bytes, connection: Arguments) -> Any:
     embedding = PortkeyMistralEmbedding(**connection)
     index = VectorStoreIndex(nodes, embed_model=embedding)
     llm = PortkeyMistral(**connection)
-    return index.as_query_engine(llm=llm, similarity_top_k=1).query(REPORT_QUESTION)
+    engine = index.as_query_engine(llm=llm, similarity_top_k=1)
+    return engine.query(REPORT_QUESTION)
 
 
 def play(stage: Stage) -> None:

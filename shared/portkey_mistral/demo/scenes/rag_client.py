@@ -27,7 +27,8 @@ def answer(corpus: Sequence[Passage], connection: Arguments) -> tuple[str, list[
 
     context = "\n\n".join(passage.text for passage in found)
     prompt = PROMPT.format(context=context, question=CORPUS_QUESTION)
-    request = ChatRequest(model="mistral-small-latest", messages=[Message.user(prompt)])
+    messages = [Message.user(prompt)]
+    request = ChatRequest(model="mistral-small-latest", messages=messages)
     return client.chat(request).text, found
 
 

@@ -17,7 +17,8 @@ def answer(nodes: list[BaseNode], connection: Arguments) -> Any:
     embedding = PortkeyMistralEmbedding(**connection)
     index = VectorStoreIndex(nodes, embed_model=embedding)
     llm = PortkeyMistral(**connection)
-    return index.as_query_engine(llm=llm, similarity_top_k=4).query(CORPUS_QUESTION)
+    engine = index.as_query_engine(llm=llm, similarity_top_k=4)
+    return engine.query(CORPUS_QUESTION)
 
 
 def play(stage: Stage) -> None:

@@ -12,7 +12,8 @@ from portkey_mistral.demo.streamed import show_stream, slow_down, stream_context
 
 def answer(context: str, connection: Arguments) -> Iterator[str]:
     prompt = f"Context:\n{context}\n\nQuestion: {STREAM_QUESTION}"
-    request = ChatRequest(model="mistral-small-latest", messages=[Message.user(prompt)])
+    messages = [Message.user(prompt)]
+    request = ChatRequest(model="mistral-small-latest", messages=messages)
     with Client(**connection).stream(request) as deltas:
         for delta in deltas:
             yield delta.text

@@ -10,10 +10,11 @@ from portkey_mistral.demo.stage import Arguments, Stage
 
 
 def answer(connection: Arguments) -> Card:
+    schema = Card.model_json_schema()
     request = ChatRequest(
         model="mistral-small-latest",
         messages=[Message.user(FACTS)],
-        response_format=ResponseFormat("json_schema", "card", Card.model_json_schema()),
+        response_format=ResponseFormat("json_schema", "card", schema),
         temperature=0,
     )
     return Card.model_validate_json(Client(**connection).chat(request).text)
