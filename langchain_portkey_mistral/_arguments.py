@@ -74,7 +74,9 @@ def to_chat_request(
     """
     refuse_unknown(arguments, _KNOWN_ARGUMENTS, ignored=_LANGCHAIN_ARGUMENTS)
     if not messages:
-        raise InvalidRequestError("The list of messages is empty.")
+        raise InvalidRequestError(
+            "The list of messages is empty: pass at least one, for example HumanMessage('Hello')."
+        )
     overrides = model_arguments(arguments)
     if stop is not None:
         overrides["stop"] = stop

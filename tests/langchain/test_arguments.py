@@ -142,7 +142,7 @@ async def test_an_unknown_argument_is_refused_with_the_closest_name(mode: str) -
 
 def test_an_empty_list_of_messages_is_refused() -> None:
     model, wire = chat()
-    with pytest.raises(InvalidRequestError, match="list of messages is empty"):
+    with pytest.raises(InvalidRequestError, match="list of messages is empty: pass at least one"):
         model.invoke([])
     assert wire.requests == []
 

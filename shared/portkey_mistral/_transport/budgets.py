@@ -124,16 +124,17 @@ def budget_exceeded(
     account: Account, spent: Decimal, estimate: Decimal, now: float, *, what: str = "request"
 ) -> BudgetExceededError:
     """Return the error for what a budget has no room for at a wall-clock time."""
-    limit, per, resets_at = account.budget.limit, account.budget.per, account.resets_at(now)
+    limit, per = account.budget.limit or Decimal(0), account.budget.per
+    resets_at = account.resets_at(now)
     period = f" per {per}" if per else ""
     key = f" of {account.key!r}" if account.key else ""
     anew = f" It starts anew on {resets_at:%Y-%m-%d %H:%M} UTC." if resets_at else ""
     return BudgetExceededError(
-        f"The budget of ${limit or 0:f}{period}{key} has no room for this {what}: ${spent:f} is spent or reserved, and "
+        f"The budget of ${limit:f}{period}{key} has no room for this {what}: ${spent:f} is spent or reserved, and "
         f"it may cost ${estimate:f}. It was not sent.{anew}",
         key=account.key,
         per=per,
-        limit=limit or Decimal(0),
+        limit=limit,
         spent=spent,
         estimate=estimate,
         resets_at=resets_at,

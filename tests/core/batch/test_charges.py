@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -24,8 +26,11 @@ from portkey_mistral import (
     OCRRequest,
     models,
 )
+from portkey_mistral._batch.charges import Charge
+from portkey_mistral.budget import Counter
 from portkey_mistral.models import Price
 from portkey_mistral.sandbox import Fault, Sandbox, get
+from portkey_mistral.state.memory import MemoryState
 
 SMALL = "mistral-small-latest"
 TEXTS = ["one", "two", "three"]
@@ -227,7 +232,7 @@ def test_a_batch_goes_on_where_a_budget_ended_it(sandbox: Sandbox, state: str) -
     first = estimate(client(state).batch(requests[:1]))
     with pytest.raises(BudgetExceededError) as error:
         client(state, Budget(first, per="day")).batch(requests, name="torn")
-    (note,) = error.value.__notes__
+    *_, note = error.value.__notes__
     assert "created before it: 1." in note
     assert "name='torn'" in note
     job = client(state, Budget(1, per="day")).batch(requests, name="torn")
@@ -252,6 +257,18 @@ def job_id(sandbox: Sandbox) -> str:
     headers = {"authorization": "Bearer k"}
     jobs = json.loads(sandbox.handle("GET", "/v1/batch/jobs", headers, b"").read())["data"]
     return str(jobs[0]["id"])
+
+
+def test_what_was_settled_meanwhile_is_not_given_back() -> None:
+    state = MemoryState()
+    total, own = (Counter(name, None, time.time() + 60) for name in ("total", "own"))
+    state.reserve_money((total, own), 5)
+    charge = Charge({}, state, counters=(total,), own=(own,), amount=5)
+    for _ in range(2):
+        charge.release()
+    exceeded = state.reserve_money((replace(total, limit=0),), 1)
+    assert exceeded is not None
+    assert exceeded.spent == 0
 
 
 def test_a_batch_is_charged_where_it_was_started(sandbox: Sandbox, state: str) -> None:

@@ -94,6 +94,7 @@ def test_a_refusal_of_the_server_gives_the_money_back(kind, state):
     with pytest.raises(APIStatusError):
         kind.run(opened, ask(), None)
     assert spent(opened) == 0
+    assert opened.usage() == []
 
 
 def test_an_attempt_that_may_have_been_billed_stays_counted(kind, state):
@@ -225,7 +226,7 @@ def test_an_embedding_job_keeps_what_is_done(mistral_sandbox: Sandbox, state):
 
 def test_both_frameworks_raise_it(state):
     fields = {"api_key": "k", "budget": Budget(0), "state": state} | network().clients
-    with pytest.raises(LangChainsError) as error:
+    with pytest.raises(LangChainsError, match=r"The budget of \$0 has no room") as error:
         ChatPortkeyMistral(**fields).invoke("Hi")
     assert isinstance(error.value, BudgetExceededError)
     with pytest.raises(BudgetExceededError):
