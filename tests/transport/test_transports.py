@@ -435,8 +435,8 @@ def slowly(*pauses: float, ends: bool = True) -> Callable[[Peer], None]:
 
 @every
 def test_the_read_timeout_applies_to_each_read(transport: Transport) -> None:
-    with serving(slowly(*[0.2] * 5)) as server, transport.line() as line:
-        assert line.ask(server.url, timeouts=limits(read=0.8)).content == b"xxxxx"
+    with serving(slowly(*[0.1] * 25)) as server, transport.line() as line:
+        assert line.ask(server.url, timeouts=limits(read=2.2)).content == b"x" * 25
 
 
 @defaults

@@ -22,7 +22,7 @@ import pytest
 from kinds import ask
 from pools import busy
 from portkey_mistral import Assembler, CallInfo, Client
-from portkey_mistral._transport import concurrency, run
+from portkey_mistral._transport import concurrency
 from portkey_mistral._transport.options import TransportOptions
 from portkey_mistral._transport.pools import async_transport, sync_transport
 from portkey_mistral.sandbox import Fault, Sandbox, get
@@ -188,11 +188,12 @@ def check_upstreams(todo: Sequence[Order]) -> None:
 
 
 def check_weights(answers: Sequence[Answer]) -> None:
+    """Five standard deviations are exceeded once in two million runs; three were, once in some hundred."""
     first = Counter(answer.info.attempts[0].path for answer in answers)
     for index, weight in enumerate(WEIGHTS.values()):
         sigma = math.sqrt(len(answers) * weight * (1 - weight))
         got = first[f"config.targets[0].targets[{index}]"]
-        assert abs(got - len(answers) * weight) <= 3 * sigma
+        assert abs(got - len(answers) * weight) <= 5 * sigma
 
 
 def check_slots(load: Load, slots: Mapping[concurrency.ConcurrencyLimit, Any]) -> None:
@@ -217,12 +218,6 @@ OVER_HTTP = [
         marks=[pytest.mark.full, pytest.mark.timeout(600)],
     ),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _same_random_numbers() -> None:
-    """Three sigma are exceeded once in a few hundred runs, unless all draw the same numbers."""
-    run._rng.seed(1)
 
 
 @pytest.mark.parametrize("load", IN_PROCESS)
