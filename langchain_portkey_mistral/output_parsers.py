@@ -29,6 +29,7 @@ from langchain_core.utils.pydantic import TBaseModel
 from pydantic_core import from_json
 
 from langchain_portkey_mistral._to_langchain import invalid_call_as_received
+from portkey_mistral.exceptions import cause_and_cure
 from portkey_mistral.responses import TRUNCATED
 
 __all__ = [
@@ -45,6 +46,10 @@ _ModelRefusalError = getattr(langchain_exceptions, "ModelRefusalError", None)
 
 class TruncatedAnswerError(OutputParserException):
     """A structured answer was cut off: at `max_tokens`, at the end of the context window, or by a stop sequence."""
+
+    def __init__(self, error: Any, **kwargs: Any) -> None:
+        super().__init__(error, **kwargs)
+        self.add_note(cause_and_cure(type(self).__name__))
 
 
 class _StreamOfMessages(BaseCumulativeTransformOutputParser[Any]):

@@ -26,7 +26,8 @@
         └── StreamInterruptedError    a stream broke off after its first content
 
 When every target of a config failed, the error of the last one is raised; `attempts` lists all of them, and a note
-(PEP 678) describes each earlier one. No message, repr or pickle of an error contains a key.
+(PEP 678) describes each earlier one. The first note leads to the explanation of the error. No message, repr or pickle
+of an error contains a key.
 """
 
 from __future__ import annotations
@@ -73,6 +74,16 @@ __all__ = [
 
 _E = TypeVar("_E", bound="PortkeyMistralError")
 
+# Address of the documentation with a final slash; None until the site is published.
+DOCUMENTATION: str | None = None
+
+
+def cause_and_cure(name: str) -> str:
+    """Return the line that leads from an error to its entry in errors.md, by the name of its class."""
+    if DOCUMENTATION is None:
+        return f"Cause and cure: portkey-mistral explain {name}"
+    return f"Cause and cure: {DOCUMENTATION}errors/#{name.lower()}"
+
 
 def _restore(cls: type[_E], args: tuple[Any, ...], state: dict[str, Any]) -> _E:
     error = cls.__new__(cls, *args)
@@ -96,6 +107,8 @@ class PortkeyMistralError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+        # A note is shown by tracebacks and logs, and leaves the text of the error to programs and models.
+        self.add_note(cause_and_cure(type(self).__name__))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The default would call __init__ without the keyword arguments that some classes require.

@@ -49,6 +49,7 @@ COMMANDS = (
     "demo",
     "sandbox",
     "doctor",
+    "explain",
     "models",
     "route",
     "usage",

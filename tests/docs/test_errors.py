@@ -12,7 +12,7 @@ import llamaindex_portkey_mistral
 import portkey_mistral
 from portkey_mistral import exceptions
 
-PAGE = (Path(__file__).parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
+PAGE = Path(portkey_mistral.__file__).with_name("errors.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
 BASES = ("PortkeyMistralError", "APIError", "APIStatusError")
 

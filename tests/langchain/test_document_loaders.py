@@ -179,7 +179,7 @@ def test_a_failed_document_raises_its_error_and_is_named(read, folder, mistral_s
     mistral_sandbox.inject(Fault(on="/ocr", status=429), times=None)
     with pytest.raises(ModelRateLimitError) as caught:
         read(loader(folder))
-    assert str(folder / "0.pdf") in caught.value.__notes__[0]
+    assert str(folder / "0.pdf") in caught.value.__notes__[-1]
 
 
 def test_failed_documents_do_not_lose_the_others(read, folder, mistral_sandbox, caplog):

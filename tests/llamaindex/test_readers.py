@@ -84,7 +84,7 @@ def test_errors_of_one_document(read, folder, mistral_sandbox):
     (folder / "a.pdf").write_bytes(b"")
     with pytest.raises(InvalidRequestError, match="is empty") as caught:
         read(reader(), folder)
-    assert "a.pdf" in caught.value.__notes__[0]
+    assert "a.pdf" in caught.value.__notes__[-1]
     assert len(read(reader(on_error="skip"), folder)) == 1
     mistral_sandbox.fail(429)
     with pytest.raises(RateLimitError):

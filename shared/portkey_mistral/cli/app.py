@@ -124,6 +124,19 @@ def doctor(
         raise typer.Exit(1)
 
 
+@app.command(epilog=examples("portkey-mistral explain RateLimitError"))
+def explain(
+    error: Annotated[str, typer.Argument(help="Name of the class of an error or a warning.")],
+) -> None:
+    """Explain an error or a warning of this package: its cause, and what to do."""
+    from rich.markdown import Markdown
+
+    from portkey_mistral.cli.explain import find
+
+    with clean_end(), usage_errors("ERROR"):
+        console().print(Markdown(find(error)))
+
+
 @app.command(
     "models",
     epilog=examples("portkey-mistral models --can fim", "portkey-mistral models codestral-latest"),
