@@ -103,6 +103,7 @@ def test_a_fresh_process_is_measured_to_its_first_answer(url) -> None:
     assert compared.microseconds["ChatPortkeyMistral"] > 0
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("subject", growth.GROWTHS, ids=lambda subject: subject.name)
 def test_growth_has_one_line_per_workload_and_size(subject: growth.Growth, url) -> None:
     line = growth.measured(subject, url, (1, 2), budget=0)

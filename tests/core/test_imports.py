@@ -181,6 +181,7 @@ def test_dir_lists_lazy_names(package):
     python(code)
 
 
+@pytest.mark.full
 def test_star_import(package):
     python(f"from {package} import *; import {package}; [globals()[n] for n in {package}.__all__]")
 

@@ -38,6 +38,7 @@ def test_every_section_of_a_file_is_named() -> None:
     assert table == set(Account.model_fields)
 
 
+@pytest.mark.full
 @pytest.mark.gateway
 def test_its_test_passes(project: Path) -> None:
     result = subprocess.run(

@@ -31,5 +31,5 @@ def test_any_answer(streamed: bool) -> None:
         llm.get_tool_calls_from_response(response, error_on_no_tool_call=False)
         return response.message.content or ""
 
-    bodies = streamed_bodies(step=4) if streamed else whole_bodies(step=4)
+    bodies = streamed_bodies(step=8) if streamed else whole_bodies(step=4)
     assert failures(server, bodies, lambda: text(alone), lambda: text(falling_back)) == []

@@ -135,6 +135,7 @@ def test_every_extra_has_a_use_here():
     assert set(PYPROJECT["project"]["optional-dependencies"]) == {*USES, "all"}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("extra", USES)
 def test_without_its_extra_a_use_fails(python_with, extra):
     """Otherwise the tests below would pass without the extra."""
@@ -145,11 +146,6 @@ def test_without_its_extra_a_use_fails(python_with, extra):
 
 def test_the_core_needs_no_extra(python_with):
     python_with("", CHAT)
-
-
-def test_one_extra(python_with):
-    """The ordinary suite installs one; the others take minutes."""
-    python_with("[langchain]", LANGCHAIN)
 
 
 @pytest.fixture(scope="module", params=[*SUPPORTED, NEXT])
