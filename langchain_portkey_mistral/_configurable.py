@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.config import merge_configs
 from langchain_core.runnables.configurable import RunnableConfigurableFields
+from langchain_core.runnables.utils import AnyConfigurableField
 from typing_extensions import override
 
 from langchain_portkey_mistral._bindings import Bindable, BoundChatModel, BoundModel
@@ -40,6 +42,17 @@ class ConfigurableChat(StructuresOutput, Bindable, _Configurable):
 
     def _binding(self) -> BoundModel:
         return BoundChatModel(bound=self, kwargs={}, config={})
+
+    def with_config(self, config: RunnableConfig | None = None, **kwargs: Any) -> ConfigurableChat:
+        """Return the model with a config for every run, in addition to one that it has."""
+        merged = merge_configs(self.config, config, cast("RunnableConfig", kwargs))
+        return self.model_copy(update={"config": merged})
+
+    def configurable_fields(self, **kwargs: AnyConfigurableField) -> ConfigurableChat:
+        """Make more fields configurable, keeping what is bound."""
+        more = self.default.configurable_fields(**kwargs)
+        fields = cast("ConfigurableChat", more).fields
+        return self.model_copy(update={"fields": {**self.fields, **fields}})
 
     def bind_tools(
         self, tools: Sequence[ToolLike], **kwargs: Any

@@ -70,6 +70,20 @@ BINDERS: dict[str, Callable[[], Any]] = {
         .configurable_fields(temperature=ConfigurableField("heat"))
         .with_config(configurable={"heat": 0})
     ),
+    "with_config twice": lambda: (
+        model()
+        .configurable_fields(temperature=ConfigurableField("heat"))
+        .with_config(configurable={"heat": 0})
+        .with_config(tags=["mine"])
+        .bind(portkey_config=ROUTE)
+    ),
+    "configurable_fields twice": lambda: (
+        model()
+        .configurable_fields(temperature=ConfigurableField("heat"))
+        .with_config(configurable={"heat": 0})
+        .configurable_fields(top_p=ConfigurableField("share"))
+        .bind(portkey_config=ROUTE)
+    ),
     "pickled": lambda: pickle.loads(
         pickle.dumps(model().bind(portkey_config=ROUTE, temperature=0))
     ),
@@ -187,6 +201,20 @@ def test_fields_stay_configurable_after_tools_are_bound() -> None:
     configurable.bind_tools([price]).invoke("hi", heat)
     configurable.with_structured_output(City).invoke("The name is Rome.", heat)
     assert [exchange.body["temperature"] for exchange in box.requests] == [0.5, 0.5]
+
+
+def test_more_fields_can_be_made_configurable_after_tools_are_bound() -> None:
+    box = sandbox.get("other")
+    box.reset()
+    configurable: Any = model().configurable_fields(temperature=ConfigurableField("heat"))
+    run: Any = {"configurable": {"heat": 0.5, "share": 0.9}}
+    share: Any = ConfigurableField("share")
+    configurable.bind_tools([price]).configurable_fields(top_p=share).invoke("hi", run)
+    structured = configurable.with_structured_output(City).configurable_fields(top_p=share)
+    assert structured.invoke("The name is Rome.", run) == City(name="Rome")
+    first, second = (exchange.body for exchange in box.requests)
+    assert [tool["function"]["name"] for tool in first["tools"]] == ["price"]
+    assert [(body["temperature"], body["top_p"]) for body in (first, second)] == [(0.5, 0.9)] * 2
 
 
 def test_no_binding_shows_a_key() -> None:
