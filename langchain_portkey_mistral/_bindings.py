@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from langchain_core.language_models import LanguageModelInput, ModelProfile
 from langchain_core.outputs import LLMResult
 from langchain_core.prompt_values import PromptValue
-from langchain_core.runnables import Runnable, RunnableBinding
+from langchain_core.runnables import ConfigurableField, Runnable, RunnableBinding
 from langchain_core.runnables.config import merge_configs
 from typing_extensions import override
 
@@ -165,6 +165,20 @@ class BoundChatModel(StructuresOutput, BoundModel):
         from langchain_portkey_mistral.batch_jobs import abatch_job
 
         return await abatch_job(self, inputs, **arguments)
+
+    def configurable_alternatives(
+        self,
+        which: ConfigurableField,
+        *,
+        default_key: str = "default",
+        prefix_keys: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Let the config of a run choose another model; see `ChatPortkeyMistral.configurable_alternatives`."""
+        alternatives = self._inner.configurable_alternatives(
+            which, default_key=default_key, prefix_keys=prefix_keys, **kwargs
+        )
+        return alternatives.model_copy(update={"default": self})
 
     def bind_tools(self, tools: Sequence[ToolLike], **kwargs: Any) -> BoundChatModel:
         """Bind tools, keeping the arguments already bound; see `ChatPortkeyMistral.bind_tools`."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import ConfigurableField, Runnable, RunnableConfig
 from langchain_core.runnables.config import merge_configs
 from langchain_core.runnables.configurable import RunnableConfigurableFields
 from langchain_core.runnables.utils import AnyConfigurableField
@@ -53,6 +53,21 @@ class ConfigurableChat(StructuresOutput, Bindable, _Configurable):
         more = self.default.configurable_fields(**kwargs)
         fields = cast("ConfigurableChat", more).fields
         return self.model_copy(update={"fields": {**self.fields, **fields}})
+
+    def configurable_alternatives(
+        self,
+        which: ConfigurableField,
+        *,
+        default_key: str = "default",
+        prefix_keys: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Let the config of a run choose another model; see `ChatPortkeyMistral.configurable_alternatives`."""
+        from langchain_portkey_mistral._alternatives import with_alternatives
+
+        return with_alternatives(
+            self, which, default_key=default_key, prefix_keys=prefix_keys, alternatives=kwargs
+        )
 
     def bind_tools(
         self, tools: Sequence[ToolLike], **kwargs: Any

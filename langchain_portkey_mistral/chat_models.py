@@ -10,7 +10,7 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput, Mo
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import ConfigurableField, Runnable
 from langchain_core.runnables.utils import AnyConfigurableField
 from pydantic import model_validator
 
@@ -402,6 +402,24 @@ class ChatPortkeyMistral(
 
             configurable = super().configurable_fields(**kwargs)
             return ConfigurableChat(default=self, fields=configurable.fields)
+
+    def configurable_alternatives(
+        self,
+        which: ConfigurableField,
+        *,
+        default_key: str = "default",
+        prefix_keys: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Let the config of a run choose another model; see LangChain's `configurable_alternatives`.
+
+        What is bound to the result afterwards, tools or a schema, is bound to each model.
+        """
+        from langchain_portkey_mistral._alternatives import with_alternatives
+
+        return with_alternatives(
+            self, which, default_key=default_key, prefix_keys=prefix_keys, alternatives=kwargs
+        )
 
     # --- tools and structured output
 

@@ -217,6 +217,52 @@ def test_more_fields_can_be_made_configurable_after_tools_are_bound() -> None:
     assert [(body["temperature"], body["top_p"]) for body in (first, second)] == [(0.5, 0.9)] * 2
 
 
+ALTERNATIVES: dict[str, Callable[[], Any]] = {
+    "model": model,
+    "binding": lambda: model().bind(top_p=0.9),
+    "configurable fields": lambda: model().configurable_fields(top_p=ConfigurableField("share")),
+    "alternatives": lambda: model().configurable_alternatives(
+        ConfigurableField(id="size"), large=model()
+    ),
+}
+BOUND_LATER: dict[str, Callable[[Any], Any]] = {
+    "nothing": lambda chat: chat,
+    "tools": lambda chat: chat.bind_tools([price]),
+    "arguments and tools": lambda chat: chat.bind(max_tokens=80).bind_tools([price]),
+    "a schema": lambda chat: chat.with_structured_output(City),
+    "a schema, raw": lambda chat: chat.with_structured_output(City, include_raw=True),
+    "run configs": lambda chat: chat.with_config(tags=["a"]).with_config(tags=["b"]),
+}
+
+
+@pytest.mark.parametrize("later", BOUND_LATER)
+@pytest.mark.parametrize("first", ALTERNATIVES)
+def test_alternatives_stay_to_be_chosen_whatever_is_bound(first: str, later: str) -> None:
+    west = ChatPortkeyMistral(base_url="sandbox:west")
+    chosen: Any = ALTERNATIVES[first]().configurable_alternatives(
+        ConfigurableField(id="where"), default_key="other", west=west, made=lambda: west
+    )
+    chosen = BOUND_LATER[later](chosen)
+    for where, name in (("other", "other"), ("west", "west"), ("made", "west")):
+        boxes = [sandbox.get(each) for each in ("other", "west")]
+        for box in boxes:
+            box.reset()
+        answer = chosen.invoke("The name is Rome.", {"configurable": {"where": where}})
+        assert [len(box.requests) for box in boxes] == [name == "other", name == "west"]
+        (exchange,) = sandbox.get(name).requests
+        assert ("tools" in exchange.body) is ("tools" in later)
+        assert (answer == City(name="Rome")) is (later == "a schema")
+
+
+def test_chosen_alternatives_pickle() -> None:
+    west = ChatPortkeyMistral(base_url="sandbox:west")
+    chosen: Any = model().configurable_alternatives(ConfigurableField(id="where"), west=west)
+    copied = pickle.loads(pickle.dumps(chosen.bind_tools([price])))
+    sandbox.get("west").reset()
+    copied.with_config(configurable={"where": "west"}).invoke("hi")
+    assert "tools" in sandbox.get("west").requests[0].body
+
+
 def test_no_binding_shows_a_key() -> None:
     config = {"provider": "mistral-ai", "api_key": KEY}
     bound: Any = model().bind(portkey_config=config, headers={"x-api-key": KEY})
