@@ -18,7 +18,7 @@ from command_line import command
 from kinds import ask
 from portkey_mistral import Budget, Client
 from portkey_mistral.cli.app import app
-from redis_server import RedisServer
+from redis_server import RedisServer, free_port
 
 ROUTE = {
     "strategy": {"mode": "fallback"},
@@ -348,6 +348,13 @@ def test_usage_needs_a_store_that_processes_share() -> None:
     code, output = run("usage")
     assert code == 1
     assert "PORTKEY_MISTRAL_STATE" in output
+
+
+def test_usage_does_not_report_the_calls_of_a_store_that_it_cannot_read() -> None:
+    code, output = run("usage", "--state", f"redis://127.0.0.1:{free_port()}/0")
+    assert code == 1
+    assert "could not be read" in output
+    assert "No calls" not in output
 
 
 @pytest.mark.full  # a Redis server is no package of Python's

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
+import httpx2
 import pytest
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
 from opentelemetry.trace import SpanKind, StatusCode
@@ -17,6 +20,7 @@ from portkey_mistral import (
 )
 from portkey_mistral.exceptions import (
     APIConnectionError,
+    APIStatusError,
     AuthenticationError,
     InvalidRequestError,
     RateLimitError,
@@ -141,12 +145,37 @@ def test_the_library_that_carried_an_attempt(
     assert otel.attempts[0].attributes["url.full"] == f"{mistral_sandbox_url}/chat/completions"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_client_of_httpx2_is_named(kind: Kind, otel: Watched) -> None:
+    def respond(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, json=json.loads(answer("Hi!").content))
+
+    transport = httpx2.MockTransport(respond)
+    clients = {
+        "http_client": httpx2.Client(transport=transport),
+        "http_async_client": httpx2.AsyncClient(transport=transport),
+    }
+    kind.run(Client(api_key=KEY, **clients), ask(), None)
+    assert otel.attempts[0].attributes["portkey_mistral.transport"] == "httpx2"
+
+
 @every
 def test_the_cost_of_a_call(kind: Kind, otel: Watched) -> None:
     cost = kind.run(Client(base_url="sandbox:"), ask(), None).info.cost
     assert cost is not None
     assert otel.call.attributes["portkey_mistral.cost.amount"] == float(cost.amount) > 0
     assert otel.call.attributes["portkey_mistral.cost.currency"] == "USD"
+
+
+@every
+def test_the_cost_of_a_call_that_failed(kind: Kind, otel: Watched) -> None:
+    failed = answer("", finish="error") if kind in KINDS else stream(finish="error")
+    with pytest.raises(APIStatusError) as caught:
+        kind.run(client(network(failed), base_url=None), ask(), None)
+    assert caught.value.cost is not None
+    assert (
+        otel.call.attributes["portkey_mistral.cost.amount"] == float(caught.value.cost.amount) > 0
+    )
 
 
 def test_what_samplers_decide_by_is_there_at_the_start() -> None:

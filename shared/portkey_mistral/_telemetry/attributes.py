@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from portkey_mistral._api import Operation
     from portkey_mistral._routing.outcomes import Attempt
     from portkey_mistral._transport.call import Call, WireRequest
+    from portkey_mistral.prices import Cost
     from portkey_mistral.responses import AttemptRecord
 
 __all__ = [
@@ -240,12 +241,19 @@ def _info(info: CallInfo) -> Attributes:
         "portkey_mistral.lost_parameters": list(info.lost) or None,
     }
     attributes: Attributes = {name: value for name, value in found.items() if value is not None}
-    if info.cost is not None:
-        attributes["portkey_mistral.cost.amount"] = float(info.cost.amount)
-        attributes["portkey_mistral.cost.currency"] = info.cost.currency
+    attributes |= _cost(info.cost)
     if info.provider:
         attributes["gen_ai.provider.name"] = provider_name(info.provider)
     return attributes
+
+
+def _cost(cost: Cost | None) -> Attributes:
+    if cost is None:
+        return {}
+    return {
+        "portkey_mistral.cost.amount": float(cost.amount),
+        "portkey_mistral.cost.currency": cost.currency,
+    }
 
 
 def error_attributes(error: BaseException) -> Attributes:
@@ -257,6 +265,7 @@ def error_attributes(error: BaseException) -> Attributes:
             "portkey_mistral.request_id": error.request_id,
         }
         attributes |= {name: value for name, value in found.items() if value}
+        attributes |= _cost(error.cost)
     return attributes
 
 

@@ -12,6 +12,7 @@ from portkey_mistral._telemetry import logs
 from portkey_mistral._telemetry.activation import is_traced
 from portkey_mistral._telemetry.attributes import operation_name
 from portkey_mistral._telemetry.errors import is_cancellation
+from portkey_mistral._transport.httpx_transport import library_of
 from portkey_mistral._transport.library import choose_library
 
 if TYPE_CHECKING:
@@ -180,4 +181,9 @@ class _CallObserver:
         choice = choose_library(
             self._call.transport_options, wire_request.request.url, is_async=self._is_async
         )
-        return "httpx" if choice.library == "client" else choice.library
+        if choice.library != "client":
+            return choice.library
+        options = self._call.transport_options
+        client = options.http_async_client if self._is_async else options.http_client
+        library = library_of(client)
+        return "httpx" if library is None else library.__name__

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
 from urllib.parse import urlsplit
@@ -94,13 +95,26 @@ class CallLog(Generic[T]):
             )
         else:
             error = self._errors[-1]
-        for earlier in self._errors[:-1]:
-            error.add_note(f"before that: {earlier.message}")
-        if isinstance(error, APIError):
-            error.attempts = tuple(self._records)
-            error.trace_id = error.trace_id or self._call.trace_id
-            error.cost = self._cost()
+        self._add_history(error, self._errors[:-1])
         return error
+
+    def add_history(self, error: PortkeyMistralError) -> None:
+        """Add all attempts to an error that prevented the next one, and a note for each earlier error."""
+        self._add_history(error, self._errors)
+
+    def _add_history(
+        self, error: PortkeyMistralError, earlier: Iterable[PortkeyMistralError]
+    ) -> None:
+        for each in earlier:
+            error.add_note(f"before that: {each.message}")
+        if isinstance(error, APIError):
+            self.add_attempts(error)
+
+    def add_attempts(self, error: APIError) -> None:
+        """Add all attempts to an error, with their cost."""
+        error.attempts = tuple(self._records)
+        error.trace_id = error.trace_id or self._call.trace_id
+        error.cost = self._cost()
 
     def _cost(self) -> Cost | None:
         return total_cost(record.cost for record in self._records)

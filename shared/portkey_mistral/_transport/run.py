@@ -27,6 +27,7 @@ from portkey_mistral._transport.results import FinishedAttempt
 from portkey_mistral._transport.send import asend, send
 from portkey_mistral._transport.timeouts import WHOLE_BODY, abody_in_time, body_in_time
 from portkey_mistral._transport.waiting import aawait_rate_limit, apause, await_rate_limit, pause
+from portkey_mistral.exceptions import PortkeyMistralError
 
 __all__ = ["Exchange", "arun", "next_attempt", "run", "start_plan"]
 
@@ -56,7 +57,11 @@ def run(call: Call[T], exchange: Exchange[T] | None = None) -> T:
         while attempt is not None:
             observer.planned(attempt)
             pause(call, attempt)
-            finished = _run_attempt(call, attempt, observer, exchange or _exchange)
+            try:
+                finished = _run_attempt(call, attempt, observer, exchange or _exchange)
+            except PortkeyMistralError as error:
+                call_log.add_history(error)
+                raise
             call_log.add(finished)
             attempt = next_attempt(plan, finished)
         value = call_log.value()
@@ -75,7 +80,11 @@ async def arun(call: Call[T]) -> T:
         while attempt is not None:
             observer.planned(attempt)
             await apause(call, attempt)
-            finished = await _arun_attempt(call, attempt, observer)
+            try:
+                finished = await _arun_attempt(call, attempt, observer)
+            except PortkeyMistralError as error:
+                call_log.add_history(error)
+                raise
             call_log.add(finished)
             attempt = next_attempt(plan, finished)
         value = call_log.value()

@@ -77,6 +77,16 @@ class _StreamState:
         if stream.finished is not None:
             self.call_log.add(stream.finished)
 
+    def not_sent(self, error: PortkeyMistralError) -> None:
+        """Add what came before it to the error for an attempt that could not be sent.
+
+        Raises:
+            StreamInterruptedError: the attempt was to continue an interrupted response.
+        """
+        self.call_log.add_history(error)
+        if self.so_far:
+            raise self._not_continued(error) from error
+
     def _continue_from(self, stream: StreamAttempt, attempt: Attempt) -> tuple[str, Usage]:
         """Return the text that the next attempt has to continue, and the usage so far."""
         text = None
@@ -103,9 +113,8 @@ class _StreamState:
             usage=self._spent,
         )
         if isinstance(last, APIError):
-            error.attempts, error.trace_id = last.attempts, last.trace_id
-            error.cost = last.cost
-            error.request_id = last.request_id
+            error.trace_id, error.request_id = last.trace_id, last.request_id
+        self.call_log.add_attempts(error)
         return error
 
 
@@ -194,6 +203,9 @@ def _batches(state: _StreamState) -> Generator[list[Delta]]:
             except GeneratorExit:
                 state.closed_early(stream)
                 raise
+            except PortkeyMistralError as error:
+                state.not_sent(error)
+                raise
             attempt = state.next_attempt(plan, stream)
 
 
@@ -259,5 +271,8 @@ async def _abatches(state: _StreamState) -> AsyncGenerator[list[Delta]]:
                         yield deltas
             except GeneratorExit:
                 state.closed_early(stream)
+                raise
+            except PortkeyMistralError as error:
+                state.not_sent(error)
                 raise
             attempt = state.next_attempt(plan, stream)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
@@ -13,6 +14,7 @@ from portkey_mistral.client import Client
 from portkey_mistral.exceptions import ConfigurationError
 from portkey_mistral.settings.connection import ConnectionSettings
 from portkey_mistral.settings.state_url import is_redis
+from portkey_mistral.state.outage import SharedStateWarning
 from portkey_mistral.state.usage import UsageTotal
 
 __all__ = ["read", "show"]
@@ -22,7 +24,7 @@ def read(state: str | None, days: int) -> Sequence[UsageTotal]:
     """Return the usage of the last days.
 
     Raises:
-        ConfigurationError: the store is not one that other processes can read.
+        ConfigurationError: the store is not one that other processes can read, or it cannot be reached.
     """
     settings = ConnectionSettings() if state is None else ConnectionSettings(state=state)
     if not is_redis(settings.state):
@@ -30,7 +32,15 @@ def read(state: str | None, days: int) -> Sequence[UsageTotal]:
             "state='memory:' is private to the process that makes the calls; Client.usage() reads it there. Pass "
             "--state redis://HOST:PORT/DB, or set PORTKEY_MISTRAL_STATE."
         )
-    return Client.from_settings(settings).usage(days)
+    with warnings.catch_warnings():
+        # Without the store this process would report its own usage, which is none.
+        warnings.simplefilter("error", SharedStateWarning)
+        try:
+            return Client.from_settings(settings).usage(days)
+        except SharedStateWarning as outage:
+            raise ConfigurationError(
+                f"The usage could not be read. {outage} If it is only slow, add ?socket_timeout=2 (seconds) to its URL."
+            ) from None
 
 
 def show(console: Console, rows: Sequence[UsageTotal], days: int) -> None:

@@ -13,7 +13,7 @@ _FIRST_PAUSE, _MAX_PAUSE = 1.0, 30.0
 
 
 class SharedStateWarning(UserWarning):
-    """The shared state cannot be reached. Until it can, circuit breakers, cache and rate limits are those of this
+    """The shared state cannot be reached. Until it can, circuit breakers, cache, rate limits and budgets are those of this
     process.
 
     There is one warning per outage. The store is used again as soon as it can be reached.
@@ -54,7 +54,7 @@ class Outage:
             self._extend_pause()
         warnings.warn(
             f"The shared state at {self._location} cannot be used ({reason}). Until it can, circuit breakers, "
-            "cached answers and rate limits are this process's own; no call fails because of it.",
+            "cached answers, rate limits and budgets are this process's own; no call fails because of it.",
             SharedStateWarning,
             stacklevel=2,
         )

@@ -192,6 +192,50 @@ def test_when_all_targets_fail_the_last_error_lists_all_attempts(kind: Kind) -> 
     assert "key-for" not in f"{caught.value!r}{caught.value.__notes__}{caught.value.attempts}"
 
 
+WITHOUT_KEY = {
+    "strategy": {"mode": "fallback"},
+    "targets": [
+        {"provider": "mistral-ai", "custom_host": "sandbox:east"},
+        {"provider": "mistral-ai", "custom_host": "https://api.mistral.ai/v1"},
+    ],
+}
+
+
+@pytest.fixture
+def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MISTRAL_API_KEY", raising=False)
+
+
+@pytest.mark.usefixtures("_no_key")
+@pytest.mark.parametrize("kind", ALL)
+def test_an_attempt_that_cannot_be_sent_does_not_hide_the_failures_before_it(kind: Kind) -> None:
+    get("east").fail(500)
+    with pytest.raises(
+        ConfigurationError, match=r"No API key .* \(config.targets\[1\]\)"
+    ) as caught:
+        kind.run(client(portkey_config=WITHOUT_KEY), ask(), None)
+    assert any(note.startswith("before that: 500") for note in caught.value.__notes__)
+
+
+@pytest.mark.usefixtures("_no_key")
+@pytest.mark.parametrize("kind", STREAMED)
+def test_an_attempt_that_cannot_be_sent_does_not_lose_the_partial_answer(kind: Kind) -> None:
+    whole = client().chat(ask(LONG)).text
+    get("east").inject(Fault(cut_after=5))
+    get("east").fail(500)
+    with pytest.raises(
+        StreamInterruptedError, match="could not be continued: No API key"
+    ) as caught:
+        kind.run(client(portkey_config=WITHOUT_KEY, on_interrupt="resume"), ask(LONG), None)
+    error = caught.value
+    assert error.partial is not None
+    assert error.partial.text
+    assert whole.startswith(error.partial.text)
+    assert [attempt.status for attempt in error.attempts] == [500, 500]
+    assert error.cost is not None
+    assert isinstance(error.__cause__, ConfigurationError)
+
+
 @pytest.mark.parametrize("kind", STREAMED)
 @pytest.mark.parametrize("events", [0, 1])
 def test_a_stream_that_fails_before_its_first_content_falls_back(kind: Kind, events: int) -> None:
