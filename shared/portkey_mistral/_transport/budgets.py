@@ -143,8 +143,13 @@ def budget_exceeded(
 
 def unknown_price(billings: Iterable[Billing]) -> ConfigurationError:
     """Return the error for a budget that cannot be kept, because a price is not known."""
-    names = sorted({f"{each.model} ({each.provider or each.host})" for each in billings})
+    names = sorted(set(map(_biller, billings)))
     return ConfigurationError(
         f"budget= needs prices, and that of one of these is not known: {', '.join(names) or 'the model'}. Set it with "
         "portkey_mistral.models.set_price, or pass Budget(usd=None), which counts and refuses nothing."
     )
+
+
+def _biller(billing: Billing) -> str:
+    where = billing.provider or billing.host  # behind a slug only Portkey knows them
+    return f"{billing.model} ({where})" if where else str(billing.model)

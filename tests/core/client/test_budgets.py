@@ -199,6 +199,11 @@ def test_a_model_without_a_known_price_needs_one(state):
     counting = client(network(answer("Hi", model="x")), state, usd=1, budget=Budget(None))
     counting.chat(ask(model="no-such-model"))
     assert [row.unknown for row in counting.usage() if row.model == "no-such-model"] == [1]
+    behind_a_slug = client(
+        network(), state, usd=1, portkey_api_key="pk", provider="@team", api_key=None
+    )
+    with pytest.raises(ConfigurationError, match=r"is not known: no-such-model\. Set it"):
+        behind_a_slug.chat(ask(model="no-such-model"))
 
 
 def test_through_a_gateway_the_dearest_target_is_reserved(state):
