@@ -29,6 +29,8 @@ from portkey_mistral.settings.connection import ONLY_AT_CONSTRUCTION
 from portkey_mistral.settings.generation import GenerationSettings
 
 __all__ = [
+    "HEADERS",
+    "call_headers",
     "model_arguments",
     "refuse_unknown",
     "to_call_options",
@@ -42,8 +44,10 @@ _TOOL_ARGUMENTS = frozenset({"tools", "tool_choice", "strict"})
 _LANGCHAIN_ARGUMENTS = frozenset(
     {"stream", "ls_structured_output_format", "structured_output_format"}
 )
-# The first is the name in OpenAI's and Mistral's SDKs, which LangChain's own models pass on.
-_HEADERS = ("extra_headers", "headers")
+HEADERS = ("extra_headers", "headers")
+"""The names of the headers of one call. The first is that of OpenAI's and Mistral's SDKs, which LangChain's own models
+pass on.
+"""
 _BODY_EXTRAS = ("model_kwargs", "extra_body")
 _KNOWN_ARGUMENTS = (
     _MODEL_ARGUMENTS | _TOOL_ARGUMENTS | CALL_OPTIONS | {*_BODY_EXTRAS, "extra_headers"}
@@ -128,9 +132,18 @@ def to_call_options(arguments: Mapping[str, Any]) -> CallOptions | None:
         InvalidRequestError: headers are not a mapping.
     """
     options = {name: value for name, value in arguments.items() if name in CALL_OPTIONS}
-    if headers := _mapping(arguments, _HEADERS, "header names to strings"):
+    if headers := call_headers(arguments):
         options["headers"] = headers
     return CallOptions(**options) if options else None
+
+
+def call_headers(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers of one call, which may be given under both names of `HEADERS`.
+
+    Raises:
+        InvalidRequestError: they are not a mapping.
+    """
+    return _mapping(arguments, HEADERS, "header names to strings")
 
 
 def _mapping(arguments: Mapping[str, Any], names: Sequence[str], content: str) -> dict[str, Any]:

@@ -43,6 +43,7 @@ def identifying_settings(settings: ConnectionSettings) -> dict[str, Any]:
         virtual_key=_hashed(settings.virtual_key),
         portkey_config=config.fingerprint if config else None,
         portkey_metadata=settings.portkey_metadata,
+        cache_namespace=settings.cache_namespace,
         gateway_lane=settings.gateway_lane if settings.gateway_url else None,
         default_headers=_hashed(settings.default_headers),
     )

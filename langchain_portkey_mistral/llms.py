@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 
 from langchain_core.callbacks import (
@@ -16,9 +17,14 @@ from langchain_core.language_models.base import LangSmithParams
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ContextThreadPoolExecutor
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, PrivateAttr
 
-from langchain_portkey_mistral._arguments import refuse_unknown
+from langchain_portkey_mistral._arguments import (
+    HEADERS,
+    call_headers,
+    refuse_unknown,
+    to_call_options,
+)
 from langchain_portkey_mistral._language_model import PortkeyMistralLanguageModel
 from langchain_portkey_mistral._metadata import (
     PROVIDER,
@@ -28,9 +34,10 @@ from langchain_portkey_mistral._metadata import (
     sum_token_usage,
     token_usage,
 )
+from langchain_portkey_mistral._redaction import redact_arguments
 from langchain_portkey_mistral.errors import langchain_errors
 from portkey_mistral.adapter_support import drop_none
-from portkey_mistral.requests import FIMRequest
+from portkey_mistral.requests import CallOptions, FIMRequest
 from portkey_mistral.responses import CallInfo, ChatResponse
 from portkey_mistral.settings.arguments import argument_names, by_field
 from portkey_mistral.settings.connection import MODEL_CONFIG
@@ -63,6 +70,8 @@ class PortkeyMistralFIM(PortkeyMistralLanguageModel, BaseLLM):
 
     Key init args (client params):
         api_key, base_url, portkey_api_key, portkey_config, timeout, max_retries, ...: As for `ChatPortkeyMistral`.
+
+    A call takes any of these too, and `headers` in addition to `default_headers`.
 
     Instantiate:
         ```python
@@ -103,6 +112,8 @@ class PortkeyMistralFIM(PortkeyMistralLanguageModel, BaseLLM):
     suffix: str | None = None
     """The code after the gap."""
 
+    _call_headers: dict[str, str] = PrivateAttr(default_factory=dict)
+
     # --- identification: caches, traces
 
     @property
@@ -111,7 +122,11 @@ class PortkeyMistralFIM(PortkeyMistralLanguageModel, BaseLLM):
 
     @property
     def _identifying_params(self) -> Mapping[str, Any]:
-        return {**super()._identifying_params, **drop_none(suffix=self.suffix)}
+        return {
+            **super()._identifying_params,
+            **drop_none(suffix=self.suffix),
+            **redact_arguments(self._call_options),
+        }
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         return langsmith_params(self.generation_fields({}), stop, "llm")
@@ -173,15 +188,27 @@ class PortkeyMistralFIM(PortkeyMistralLanguageModel, BaseLLM):
         return super().astream(input, config, stop=stop)
 
     def _with_fields(self, arguments: Mapping[str, Any]) -> Self:
-        """Return a copy with other fields; it is constructed, so they are validated."""
+        """Return a copy with other fields, and with the headers of the call; it is constructed, so they are validated."""
         arguments = {name: value for name, value in arguments.items() if name != "stream"}
         if not arguments:
             return self
         with langchain_errors():
-            refuse_unknown(arguments, argument_names(type(self)))
-            changed, _ = by_field(arguments, type(self))
+            headers = call_headers(arguments)
+            others = {name: value for name, value in arguments.items() if name not in HEADERS}
+            refuse_unknown(others, argument_names(type(self)))
+            changed, _ = by_field(others, type(self))
             fields = {name: getattr(self, name) for name in type(self).model_fields}
-            return type(self)(**fields | changed)
+            model = type(self)(**fields | changed)
+        model._call_headers = {**self._call_headers, **headers}
+        return model
+
+    @property
+    def _call_options(self) -> dict[str, Any]:
+        return {"headers": self._call_headers} if self._call_headers else {}
+
+    @property
+    def _options(self) -> CallOptions | None:
+        return to_call_options(self._call_options)
 
     # --- calls
 
@@ -196,9 +223,10 @@ class PortkeyMistralFIM(PortkeyMistralLanguageModel, BaseLLM):
         with langchain_errors():
             requests = [model._request(prompt, stop) for prompt in prompts]
             if len(requests) == 1:
-                return _to_result([model.client.fim(requests[0])])
+                return _to_result([model.client.fim(requests[0], model._options)])
             with ContextThreadPoolExecutor(max_workers=model.max_concurrency) as threads:
-                return _to_result(list(threads.map(model.client.fim, requests)))
+                fim = partial(model.client.fim, options=model._options)
+                return _to_result(list(threads.map(fim, requests)))
 
     async def _agenerate(
         self,
@@ -210,7 +238,8 @@ class PortkeyMistralFIM(PortkeyMistralLanguageModel, BaseLLM):
         model = self._with_fields(kwargs)
         with langchain_errors():
             requests = [model._request(prompt, stop) for prompt in prompts]
-            return _to_result(await _gather([model.client.afim(request) for request in requests]))
+            calls = [model.client.afim(request, model._options) for request in requests]
+            return _to_result(await _gather(calls))
 
     def _stream(
         self,
@@ -221,15 +250,17 @@ class PortkeyMistralFIM(PortkeyMistralLanguageModel, BaseLLM):
     ) -> Iterator[GenerationChunk]:
         model = self._with_fields(kwargs)
         metadata = AnswerMetadata()
-        with langchain_errors(), model.client.stream(model._request(prompt, stop)) as stream:
-            for delta in stream:
-                metadata.record(delta)
-                if delta.text:
-                    chunk = GenerationChunk(text=delta.text)
-                    if run_manager:
-                        run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                    yield chunk
-            yield _last_chunk(metadata, stream.info)
+        with langchain_errors():
+            request = model._request(prompt, stop)
+            with model.client.stream(request, model._options) as stream:
+                for delta in stream:
+                    metadata.record(delta)
+                    if delta.text:
+                        chunk = GenerationChunk(text=delta.text)
+                        if run_manager:
+                            run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                        yield chunk
+                yield _last_chunk(metadata, stream.info)
 
     async def _astream(
         self,
@@ -241,7 +272,8 @@ class PortkeyMistralFIM(PortkeyMistralLanguageModel, BaseLLM):
         model = self._with_fields(kwargs)
         metadata = AnswerMetadata()
         with langchain_errors():
-            async with model.client.astream(model._request(prompt, stop)) as stream:
+            request = model._request(prompt, stop)
+            async with model.client.astream(request, model._options) as stream:
                 async for delta in stream:
                     metadata.record(delta)
                     if delta.text:
@@ -266,7 +298,7 @@ def _split(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
     return fields, {name: value for name, value in arguments.items() if name not in fields}
 
 
-async def _gather(calls: list[Coroutine[Any, Any, ChatResponse]]) -> list[ChatResponse]:
+async def _gather(calls: Sequence[Coroutine[Any, Any, ChatResponse]]) -> list[ChatResponse]:
     """Run calls concurrently; if one fails, cancel the others and wait for them to end."""
     tasks = [asyncio.ensure_future(call) for call in calls]
     try:

@@ -76,6 +76,40 @@ async def test_arguments_of_a_call_apply_to_that_call_only(mode: str) -> None:
     assert not {"temperature", "stop"} & set(second)
 
 
+@pytest.mark.parametrize("name", ["headers", "extra_headers"])
+@pytest.mark.parametrize("mode", MODES)
+async def test_headers_of_a_call_apply_to_that_call_only(mode: str, name: str) -> None:
+    headers = {"default_headers": {"x-team": "a", "x-user": "nobody"}}
+    model, wire = fim(*(reply_for(mode) for _ in range(3)), **headers)
+    given = {name: {"X-User": "ada"}}
+    await run(model, mode, suffix="two", **given)
+    await run(model.bind(**given), mode)
+    await run(model, mode)
+    sent = [(each.headers["x-team"], each.headers["x-user"]) for each in wire.requests]
+    assert sent == [("a", "ada"), ("a", "ada"), ("a", "nobody")]
+    assert wire.bodies[0]["suffix"] == "two"
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_portkeys_headers_of_a_call_are_read_as_in_a_chat(mode: str) -> None:
+    portkey = {"portkey_api_key": "pk", "provider": "@team", "api_key": None, "base_url": None}
+    model, wire = fim(reply_for(mode), **portkey)
+    await run(model, mode, headers={"x-portkey-virtual-key": "other", "x-portkey-trace-id": "t-1"})
+    (request,) = wire.requests
+    assert request.headers["x-portkey-virtual-key"] == "other"
+    assert request.headers["x-portkey-trace-id"] == "t-1"
+    assert "x-portkey-provider" not in request.headers
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_headers_of_a_call_that_cannot_be_sent_are_refused(mode: str) -> None:
+    model, wire = fim()
+    for headers in (["x-user"], {"x-user": "a\nb"}, {"x-user": 1}):
+        with pytest.raises(InvalidRequestError, match="headers"):
+            await run(model, mode, headers=headers)
+    assert wire.requests == []
+
+
 @pytest.fixture
 def cache() -> Iterator[InMemoryCache]:
     return InMemoryCache()
@@ -99,6 +133,7 @@ DIFFERENT_FIELDS: dict[str, dict[str, Any]] = {
     "seed": {"seed": 1},
     "model_kwargs": {"model_kwargs": {"new": 1}},
     "portkey_metadata": {"portkey_metadata": {"user": "ada"}},
+    "cache_namespace": {"cache_namespace": "ada"},
     "default_headers": {"default_headers": {"x-route": "b"}},
 }
 
@@ -111,6 +146,21 @@ def test_the_cache_distinguishes_models(name: str, cache: InMemoryCache) -> None
         | DIFFERENT_FIELDS[name]
     )
     assert (model.invoke(PROMPT), other.invoke(PROMPT)) == ("A", "B")
+
+
+@pytest.mark.parametrize("mode", ["invoke", "ainvoke", "batch", "abatch"])
+async def test_the_cache_distinguishes_headers_and_namespaces(
+    mode: str, cache: InMemoryCache
+) -> None:
+    calls = [
+        {"headers": {"x-user": "ada"}},
+        {"headers": {"x-user": "bo"}},
+        {"cache_namespace": "c"},
+    ]
+    model, wire = fim(answer("A"), answer("B"), answer("C"), cache=cache)
+    for _ in range(2):
+        assert [await run(model, mode, **call) for call in calls] == ["A", "B", "C"]
+    assert len(wire.requests) == 3
 
 
 def test_a_result_has_usage_and_call_metadata() -> None:
