@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
@@ -133,6 +134,51 @@ async def test_a_call_that_is_cancelled(otel: Watched) -> None:
     (attempt,) = otel.attempts
     assert otel.call.attributes["portkey_mistral.cancelled"] is True
     assert attempt.status.status_code is otel.call.status.status_code is StatusCode.UNSET
+
+
+class Endless(httpx.AsyncByteStream):
+    """A stream that goes silent after its first content."""
+
+    def __init__(self, silent: asyncio.Event) -> None:
+        self.silent = silent
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield broken().content
+        self.silent.set()
+        await asyncio.Event().wait()
+
+
+async def test_a_stream_whose_task_is_cancelled(otel: Watched) -> None:
+    silent = asyncio.Event()
+
+    async def respond(_: httpx.Request) -> httpx.Response:
+        headers = {"content-type": "text/event-stream"}
+        return httpx.Response(200, headers=headers, stream=Endless(silent))
+
+    transport = httpx.MockTransport(respond)
+    mine = client(
+        network(), http_async_client=httpx.AsyncClient(transport=transport), base_url=None
+    )
+    opened = mine.astream(ask())
+
+    async def read() -> None:
+        async for _ in opened:
+            pass
+
+    reader = asyncio.create_task(read())
+    await silent.wait()
+    reader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reader
+    (attempt,) = otel.attempts
+    assert attempt.attributes["http.response.status_code"] == 200
+    assert attempt.status.status_code is otel.call.status.status_code is StatusCode.UNSET
+    assert otel.call.attributes["portkey_mistral.cancelled"] is True
+    cost = opened.info.cost
+    assert cost is not None
+    assert cost.estimated
+    assert otel.call.attributes["portkey_mistral.cost.amount"] == float(cost.amount) > 0
+    assert [each.status for each in opened.info.attempts] == [200]
 
 
 # --- whose child a call is ------------------------------------------------------------------------

@@ -6,6 +6,7 @@ Until the first content a failure is retried or falls back like any other. After
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import closing, contextmanager
@@ -27,6 +28,9 @@ from portkey_mistral.exceptions import APIError, PortkeyMistralError, StreamInte
 from portkey_mistral.responses import CallInfo, ChatResponse, Delta, Usage
 
 __all__ = ["AsyncStream", "Stream"]
+
+_ENDED_BY_THE_CALLER = (GeneratorExit, asyncio.CancelledError, KeyboardInterrupt)
+"""A stream was closed, its task was cancelled, or its program is ending."""
 
 
 class _StreamState:
@@ -200,7 +204,7 @@ def _batches(state: _StreamState) -> Generator[list[Delta]]:
             stream = state.stream_attempt(attempt)
             try:
                 yield from exchange_stream(state.call, attempt, stream, state.so_far)
-            except GeneratorExit:
+            except _ENDED_BY_THE_CALLER:
                 state.closed_early(stream)
                 raise
             except PortkeyMistralError as error:
@@ -269,7 +273,7 @@ async def _abatches(state: _StreamState) -> AsyncGenerator[list[Delta]]:
                 ) as exchange:
                     while (deltas := await exchange.read()) is not None:
                         yield deltas
-            except GeneratorExit:
+            except _ENDED_BY_THE_CALLER:
                 state.closed_early(stream)
                 raise
             except PortkeyMistralError as error:
