@@ -132,8 +132,10 @@ def test_a_reset_connection(kind: Kind, mistral_sandbox: Sandbox, mistral_sandbo
 
 @pytest.mark.parametrize("kind", ALL)
 def test_a_closed_port(kind: Kind) -> None:
-    with pytest.raises(APIConnectionError, match=r"127\.0\.0\.1.*Check the URL"):
+    with pytest.raises(APIConnectionError, match=r"127\.0\.0\.1.*Check the URL") as caught:
         kind.run(client("http://127.0.0.1:9"), ask(), None)
+    assert caught.value.cost is not None
+    assert caught.value.cost.amount == 0  # nothing was sent
 
 
 @pytest.mark.parametrize("kind", KINDS)

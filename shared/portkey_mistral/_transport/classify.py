@@ -13,6 +13,7 @@ from portkey_mistral._json import loads
 from portkey_mistral._redaction import scrub
 from portkey_mistral._routing.outcomes import Answered, Attempt, Failed
 from portkey_mistral._transport.base import (
+    ConnectError,
     ConnectTimeout,
     ResponseHead,
     ResponseTooLarge,
@@ -177,6 +178,8 @@ def classify_failure(
             outcome = Failed(now, "body", TRANSPORT_FAILURE)
             error = ResponseFormatError(f"The response from {host} is too large: {fault}.")
         case _:
+            if isinstance(fault, ConnectError):
+                outcome = Failed(now, "connect", TRANSPORT_FAILURE)
             error = APIConnectionError(
                 f"No response from {host}: {_describe(fault, call.secrets)}. "
                 "Check the URL, the network and the proxy settings."

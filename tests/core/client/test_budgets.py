@@ -14,6 +14,7 @@ from langchain_portkey_mistral import ChatPortkeyMistral
 from langchain_portkey_mistral.errors import BudgetExceededError as LangChainsError
 from llamaindex_portkey_mistral import PortkeyMistral
 from portkey_mistral import (
+    APIConnectionError,
     APIStatusError,
     APITimeoutError,
     Budget,
@@ -93,6 +94,15 @@ def test_a_refusal_of_the_server_gives_the_money_back(kind, state):
     opened = client(network(httpx.Response(400, json={"message": "no"})), state, usd=1)
     with pytest.raises(APIStatusError):
         kind.run(opened, ask(), None)
+    assert spent(opened) == 0
+    assert opened.usage() == []
+
+
+def test_a_server_that_cannot_be_reached_gives_the_money_back(kind, state):
+    opened = client(network(httpx.ConnectError("refused")), state, usd=1, max_retries=0)
+    with pytest.raises(APIConnectionError) as error:
+        kind.run(opened, ask(), None)
+    assert error.value.cost.amount == 0
     assert spent(opened) == 0
     assert opened.usage() == []
 

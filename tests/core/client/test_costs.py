@@ -76,9 +76,17 @@ def test_a_regional_host(kind):
     assert set(info.cost.factors) == {"region"}
 
 
-def test_a_fallback_adds_up_what_was_billed(kind):
-    refused = httpx.Response(503, json={"message": "busy"})
-    net = network(refused, replied(kind))
+@pytest.mark.parametrize(
+    "unbilled",
+    [
+        httpx.Response(503, json={"message": "busy"}),
+        httpx.ConnectError("refused"),
+        httpx.ConnectTimeout("too late"),
+    ],
+    ids=["refusal", "no connection", "no connection in time"],
+)
+def test_a_fallback_adds_up_what_was_billed(kind, unbilled):
+    net = network(unbilled, replied(kind))
     info = kind.run(client(net, portkey_config=FALLBACK), ask(), None).info
     assert amounts(info) == [0, PRICE]
     assert (info.cost.amount, info.cost.is_partial) == (PRICE, False)
