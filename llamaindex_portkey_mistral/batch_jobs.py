@@ -40,11 +40,19 @@ def chat_conversion(
     return Conversion(lambda prompt: prepare(_messages(prompt)).request, output)
 
 
-def _messages(prompt: str | ChatMessage | Sequence[ChatMessage]) -> Sequence[ChatMessage]:
+def _messages(prompt: Any) -> Sequence[ChatMessage]:
     match prompt:
         case str():
             return [ChatMessage(prompt, role=MessageRole.USER)]
         case ChatMessage():
             return [prompt]
-        case _:
+        case Sequence() if all(isinstance(each, ChatMessage) for each in prompt):
             return prompt
+        case [*members]:
+            other = next(each for each in members if not isinstance(each, ChatMessage))
+            found = f"a list with {type(other).__name__}"
+        case _:
+            found = type(prompt).__name__
+    raise InvalidRequestError(
+        f"A prompt must be a string, a ChatMessage, or a list of ChatMessage, got {found}."
+    )

@@ -123,6 +123,17 @@ def test_what_cannot_be_sent_is_refused(llm):
         llm.batch_job([])
     with pytest.raises(InvalidRequestError, match="must be a list of inputs"):
         llm.batch_job("hi")
+    for prompt, found in (
+        (1, "int"),
+        (None, "NoneType"),
+        (b"hi", "bytes"),
+        ({"role": "user", "content": "hi"}, "dict"),
+        ([{"role": "user", "content": "hi"}], "a list with dict"),
+        (("user", "hi"), "a list with str"),
+    ):
+        with pytest.raises(InvalidRequestError, match=f"list of ChatMessage, got {found}") as error:
+            llm.batch_job(["hi", prompt])
+        assert "The input is inputs[1]." in error.value.__notes__
     text_mode = llm.model_copy(update={"pydantic_program_mode": PydanticProgramMode.LLM})
     with pytest.raises(InvalidRequestError, match="output_cls"):
         text_mode.batch_job(["hi"], output_cls=City)
