@@ -90,7 +90,8 @@ def chat_request(
 ) -> PreparedRequest[ChatRequest]:
     """Build a chat request from the object's fields, the call's arguments and the messages.
 
-    `extra` holds body fields sent as they are; the call's `additional_kwargs` are merged over it.
+    `extra` holds body fields of the object, sent as they are unless the call has an argument for them; the call's
+    `additional_kwargs` are merged over it.
 
     Raises:
         InvalidRequestError: an argument is unknown, or a message or tool cannot be sent.
@@ -101,7 +102,7 @@ def chat_request(
         messages=to_messages(messages),
         tools=tools,
         tool_choice=choice,
-        extra={**extra, **arguments.extra},
+        extra={**_not_set_by_call(extra, arguments), **arguments.extra},
         **settings.generation_fields(arguments.model_fields),
     )
     return PreparedRequest(request, arguments.options, tool_names)
@@ -198,6 +199,21 @@ def _request_field(argument: str) -> str:
     """Return the field of the core's request that an argument sets."""
     name = _MODEL_FIELDS[argument]
     return "metadata" if name == "request_metadata" else name
+
+
+def _not_set_by_call(extra: Mapping[str, Any], arguments: _Arguments) -> Mapping[str, Any]:
+    """Leave out body fields for which the call has an argument."""
+    if not extra or arguments is _NO_ARGUMENTS:
+        return extra
+    given = {
+        _request_field(each) for each, value in arguments.model_fields.items() if value is not None
+    }
+    given |= arguments.tool_arguments.keys()
+    return {
+        name: value
+        for name, value in extra.items()
+        if (_request_field(name) if name in _MODEL_FIELDS else name) not in given
+    }
 
 
 def _tools(

@@ -150,7 +150,7 @@ class PortkeyMistral(ConnectedSettings, GenerationSettings, PicklableMixin, Func
     additional_kwargs: BodyExtras = Field(
         default_factory=dict, validation_alias=AliasChoices("additional_kwargs", "extra_body")
     )
-    """Body fields that this version does not know, sent with every chat request."""
+    """Further body fields, sent with every chat request. An argument of the call overrides the field of that name."""
     context_window: int | None = Field(default=None, gt=0)
     """In tokens. Overrides the model catalog, e.g. for models it does not list."""
     is_function_calling_model: bool | None = None

@@ -73,6 +73,26 @@ def test_a_calls_argument_overrides_the_objects_field(kwargs, field, expected):
     assert getattr(request(settings, {"old": 0}, **kwargs), field) == expected
 
 
+@pytest.mark.parametrize(
+    ("extra", "kwargs", "expected"),
+    [
+        ({"max_tokens": 5, "new": 1}, {"max_tokens": 9}, {"new": 1}),
+        ({"max_tokens": 5}, {"max_completion_tokens": 9}, {}),
+        ({"seed": 5}, {"random_seed": 9}, {}),
+        ({"metadata": {"a": 1}}, {"request_metadata": {"b": 1}}, {}),
+        ({"tool_choice": "any"}, {"tools": [], "tool_choice": "auto"}, {}),
+        ({"max_tokens": 5}, {"max_tokens": None, "top_p": 0.5}, {"max_tokens": 5}),
+        (
+            {"max_tokens": 5},
+            {"max_tokens": 9, "additional_kwargs": {"max_tokens": 7}},
+            {"max_tokens": 7},
+        ),
+    ],
+)
+def test_a_calls_argument_overrides_the_objects_body_fields(extra, kwargs, expected):
+    assert request(extra=extra, **kwargs).extra == expected
+
+
 def test_per_call_options_are_separated():
     options = prepare(
         trace_id="t", timeout=3, portkey_metadata={"a": "b"}, headers={"x": "y"}
