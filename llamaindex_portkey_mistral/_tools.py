@@ -113,18 +113,19 @@ def wire_tool_choice(choice: Any, *, required: bool) -> str | dict[str, Any] | N
 def tool_selections(response: ChatResponse) -> list[ToolSelection]:
     """Return the tool calls of a response or of a stream item; never raises.
 
-    The arguments of a stream item are those received so far. In a complete response a call whose arguments are not a
-    JSON object gets a name that no tool has: core treats such arguments as empty and runs the tool, whereas an unknown
-    name is an error that every agent shows to the model.
+    The arguments of a stream item are those received so far. In any other response, one that was made of a stored
+    message too, a call whose arguments are not a JSON object gets a name that no tool has: core treats such arguments as
+    empty and runs the tool, whereas an unknown name is an error that every agent shows to the model.
     """
-    if "finish_reason" not in response.additional_kwargs:
+    extra = response.additional_kwargs
+    if response.delta is not None and "finish_reason" not in extra:
         return [
             ToolSelection(
                 tool_id=call.id or "", tool_name=call.name, tool_kwargs=_received(call.arguments)
             )
             for call in tool_calls(response.message)
         ]
-    truncated = response.additional_kwargs["finish_reason"] in TRUNCATED
+    truncated = extra.get("finish_reason") in TRUNCATED
     return [_selection(call, truncated=truncated) for call in tool_calls(response.message)]
 
 

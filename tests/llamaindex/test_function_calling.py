@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.program import FunctionCallingProgram
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
@@ -141,6 +141,17 @@ async def test_invalid_arguments_are_shown_as_they_came(
     assert message.additional_kwargs["tool_calls"][0]["function"]["arguments"] == arguments
     (selection,) = llm.get_tool_calls_from_response(items[-1])
     assert selection.tool_kwargs == {"INVALID_JSON": arguments}
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_a_stored_message_has_no_valid_call_with_broken_arguments(
+    llm, mistral_sandbox, ask, method
+):
+    mistral_sandbox.reply("", calls=[Call("add", '{"a": 1, "b')])
+    items = await ask(llm, method, [ADD], user_msg="?")
+    stored = ChatMessage.model_validate_json(items[-1].message.model_dump_json())
+    (selection,) = llm.get_tool_calls_from_response(ChatResponse(message=stored))
+    assert selection.tool_name.startswith("add (not run")
 
 
 @pytest.mark.parametrize("method", METHODS)

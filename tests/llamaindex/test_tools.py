@@ -106,6 +106,7 @@ def answer(arguments: object, *, finished: bool) -> ChatResponse:
     block = ToolCallBlock(tool_call_id=None, tool_name="f", tool_kwargs=arguments)
     return ChatResponse(
         message=ChatMessage(role="assistant", blocks=[block]),
+        delta=None if finished else "",
         additional_kwargs={"finish_reason": "tool_calls"} if finished else {},
     )
 
