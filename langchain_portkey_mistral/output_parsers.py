@@ -118,7 +118,14 @@ class PydanticParser(_StreamOfMessages, PydanticOutputParser[TBaseModel], _Parti
             TruncatedAnswerError: the answer was cut off.
         """
         _check_text(result)
-        return super().parse_result(result, partial=partial and not _is_complete(result))
+        partial = partial and not _is_complete(result)
+        try:
+            return super().parse_result(result, partial=partial)
+        except Exception:
+            # A validator may rely on what has not been received yet.
+            if partial:
+                return None
+            raise
 
 
 class JsonToolParser(_StreamOfMessages, JsonOutputKeyToolsParser):
@@ -156,7 +163,13 @@ class PydanticToolParser(_StreamOfMessages, PydanticToolsParser):
         """
         partial = partial and not _is_complete(result)
         _check_tool_calls(result, partial=partial)
-        return super().parse_result(result, partial=partial)
+        try:
+            return super().parse_result(result, partial=partial)
+        except Exception:
+            # A validator may rely on what has not been received yet.
+            if partial:
+                return None
+            raise
 
 
 def _check_text(result: list[Generation]) -> None:

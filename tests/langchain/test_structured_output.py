@@ -8,7 +8,7 @@ from typing import Any, Generic, TypedDict, TypeVar
 import pytest
 from langchain_core import exceptions as lc
 from langchain_core.exceptions import OutputParserException
-from pydantic import BaseModel
+from pydantic import BaseModel, model_validator
 from pydantic.v1 import BaseModel as BaseModelV1
 
 from langchain_portkey_mistral import ChatPortkeyMistral, TruncatedAnswerError
@@ -314,6 +314,29 @@ def test_an_invalid_answer_raises_or_is_returned_as_raw(method: Any) -> None:
     assert raw["parsed"] is None
     assert "setup" in str(raw["parsing_error"])
     assert raw["raw"].content or raw["raw"].tool_calls
+
+
+class Sum(BaseModel):
+    a: int
+    b: int
+    total: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def add_up(cls, data: dict[str, int]) -> dict[str, int]:
+        return {**data, "total": data["a"] + data["b"]}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_validator_may_rely_on_the_whole_object(method: Any) -> None:
+    pieces = ('{"a": 1,', ' "b": 2}')
+    if method == "function_calling":
+        calls = (call(0, pieces[0], "WcG8xhSs1", "Sum"), call(0, pieces[1]))
+        model, _ = chat(stream(*({"tool_calls": [each]} for each in calls), finish="tool_calls"))
+    else:
+        model, _ = chat(stream(*({"content": each} for each in pieces)))
+    values = list(model.with_structured_output(Sum, method=method).stream("go"))
+    assert values[-1] == Sum(a=1, b=2, total=3)
 
 
 @pytest.mark.parametrize("streamed", [False, True])
