@@ -23,6 +23,7 @@ from langchain_core.runnables.utils import AnyConfigurableField
 from typing_extensions import override
 
 from langchain_portkey_mistral._bindings import Bindable, BoundChatModel, BoundModel
+from langchain_portkey_mistral._dynamic_events import StreamsEvents
 from langchain_portkey_mistral._schemas import Schema
 from langchain_portkey_mistral._tools import ToolLike
 from langchain_portkey_mistral._with_structured_output import StructuresOutput
@@ -41,7 +42,7 @@ else:
     _Alternatives = RunnableConfigurableAlternatives
 
 
-class AlternativeChats(StructuresOutput, Bindable, _Alternatives):
+class AlternativeChats(StructuresOutput, StreamsEvents, Bindable, _Alternatives):
     """Chat models of which the config of a run chooses one; what is bound is bound to each of them."""
 
     def _binding(self) -> BoundModel:

@@ -14,6 +14,7 @@ from langchain_core.runnables.utils import AnyConfigurableField
 from typing_extensions import override
 
 from langchain_portkey_mistral._bindings import Bindable, BoundChatModel, BoundModel
+from langchain_portkey_mistral._dynamic_events import StreamsEvents
 from langchain_portkey_mistral._schemas import Schema
 from langchain_portkey_mistral._tools import ToolLike
 from langchain_portkey_mistral._with_structured_output import StructuresOutput
@@ -31,7 +32,7 @@ else:
     _Configurable = RunnableConfigurableFields
 
 
-class ConfigurableChat(StructuresOutput, Bindable, _Configurable):
+class ConfigurableChat(StructuresOutput, StreamsEvents, Bindable, _Configurable):
     """A chat model whose fields are set by the config of a run: `config={"configurable": {"model": ...}}`.
 
     `bind_tools` and `with_structured_output` are applied to the model of each run, so they take its fields into
@@ -80,26 +81,6 @@ class ConfigurableChat(StructuresOutput, Bindable, _Configurable):
         self, schema: Schema | None, *, arguments: Mapping[str, Any], **options: Any
     ) -> Runnable[LanguageModelInput, Any]:
         return self._with_call("with_structured_output", schema, **options, **arguments)
-
-    if not TYPE_CHECKING:  # LangChain overloads these two by version
-
-        def stream_events(
-            self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
-        ) -> Any:
-            """Stream the events of a run; see `BaseChatModel.stream_events`."""
-            if kwargs.get("version") != "v3":
-                return super().stream_events(input, config, **kwargs)
-            runnable, config = self._prepare(config)
-            return runnable.stream_events(input, config, **kwargs)
-
-        def astream_events(
-            self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
-        ) -> Any:
-            """Stream the events of a run; see `BaseChatModel.astream_events`."""
-            if kwargs.get("version") != "v3":
-                return super().astream_events(input, config, **kwargs)
-            runnable, config = self._prepare(config)
-            return runnable.astream_events(input, config, **kwargs)
 
     def _with_call(self, method: str, /, *args: Any, **kwargs: Any) -> ConfigurableChat:
         method_calls = (*self.method_calls, (method, args, kwargs))

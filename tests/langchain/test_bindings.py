@@ -263,6 +263,26 @@ def test_chosen_alternatives_pickle() -> None:
     assert "tools" in sandbox.get("west").requests[0].body
 
 
+@pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_events_come_from_the_model_of_the_run(asynchronous: bool) -> None:
+    box = sandbox.get("west")
+    box.reset()
+    west: Any = ChatPortkeyMistral(base_url="sandbox:west")
+    configured = west.configurable_fields(temperature=ConfigurableField("heat"))
+    chosen: Any = model().configurable_alternatives(ConfigurableField(id="where"), west=configured)
+    chosen = chosen.bind_tools([price]).with_config(configurable={"where": "west", "heat": 0})
+    configured = configured.bind_tools([price]).with_config(configurable={"heat": 0})
+    for chat in (chosen, configured):
+        if asynchronous:
+            message = await (await chat.astream_events("hi", version="v3")).output
+        else:
+            message = chat.stream_events("hi", version="v3").output
+        assert message.text
+    assert [exchange.body["temperature"] for exchange in box.requests] == [0, 0]
+    assert all("tools" in exchange.body for exchange in box.requests)
+
+
 def test_no_binding_shows_a_key() -> None:
     config = {"provider": "mistral-ai", "api_key": KEY}
     bound: Any = model().bind(portkey_config=config, headers={"x-api-key": KEY})
