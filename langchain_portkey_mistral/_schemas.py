@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
+from inspect import isroutine, signature
 from types import UnionType
-from typing import Any, Literal, TypeAlias, Union, get_origin
+from typing import Any, Literal, TypeAlias, Union, get_origin, get_type_hints
 
 from langchain_core.tools import BaseTool, create_schema_from_function
 from langchain_core.utils.function_calling import convert_to_openai_function
@@ -46,7 +47,7 @@ def to_function(source: ToolLike | None, *, strict: bool | None = None) -> dict[
     or a `response_format`, either whole or its `json_schema` member. None stands for any JSON object.
 
     Raises:
-        InvalidRequestError: it is none of these, such as `list[X]` or `X | Y`.
+        InvalidRequestError: it is none of these, such as `list[X]`, `X | Y`, a class without fields, or a `functools.partial`.
     """
     return _function(source) | drop_none(strict=strict)
 
@@ -169,6 +170,15 @@ def _from_tool(tool: BaseTool) -> dict[str, Any]:
 
 
 def _from_callable(function: Callable[..., Any]) -> dict[str, Any]:
+    if not _has_known_parameters(function):
+        advice = (
+            "derive it from pydantic's BaseModel, or make it a dataclass or a TypedDict."
+            if isinstance(function, type)
+            else "pass a function that calls it."
+        )
+        raise InvalidRequestError(
+            f"{function!r} has no fields or parameters with known types: {advice}"
+        )
     name = getattr(function, "__name__", type(function).__name__)
     cls = create_schema_from_function(
         name, function, filter_args=(), parse_docstring=True, include_injected=False
@@ -178,6 +188,17 @@ def _from_callable(function: Callable[..., Any]) -> dict[str, Any]:
         "name": name,
         "description": cls.__doc__ or "",
     }
+
+
+def _has_known_parameters(function: Callable[..., Any]) -> bool:
+    """Whether the parameters are known: those of functions, and of classes that are made of their fields."""
+    if not isinstance(function, type):
+        return isroutine(function) or hasattr(function, "__wrapped__")
+    try:
+        parameters = signature(function).parameters.keys()
+    except ValueError:
+        return False
+    return bool(parameters) and parameters <= get_type_hints(function).keys()
 
 
 # --- mappings

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple
 
 import pytest
 from langchain_core.exceptions import ModelError
@@ -130,6 +132,57 @@ def test_tools_are_a_list(tools: Any, text: str) -> None:
     for call in (chat.bind_tools, lambda given: chat.invoke("Hello!", tools=given)):
         with pytest.raises(InvalidRequestError, match=text):
             call(tools)
+
+
+class Callable:
+    """Can be called."""
+
+    def __call__(self, city: str) -> str:
+        return city
+
+
+class Forgotten:
+    """A class that was to be a pydantic class."""
+
+    city: str
+
+
+class Constructed:
+    """A class with an initializer."""
+
+    def __init__(self, city: str) -> None:
+        self.city = city
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (partial(len, "a"), "pass a function that calls it"),
+        (Callable(), "pass a function that calls it"),
+        (Forgotten, "derive it from pydantic's BaseModel"),
+        (Constructed, "derive it from pydantic's BaseModel"),
+        (datetime, "derive it from pydantic's BaseModel"),
+    ],
+    ids=["partial", "callable", "annotated class", "class with an initializer", "datetime"],
+)
+def test_what_has_no_known_parameters_is_refused(source: Any, text: str) -> None:
+    chat = ChatPortkeyMistral(base_url="sandbox:")
+    for use in (lambda: chat.bind_tools([source]), lambda: chat.with_structured_output(source)):
+        with pytest.raises(InvalidRequestError, match=text):
+            use()
+
+
+class Pair(NamedTuple):
+    """Two cities."""
+
+    first: str
+    second: str
+
+
+def test_a_named_tuple_has_fields() -> None:
+    bound: Any = ChatPortkeyMistral(base_url="sandbox:").bind_tools([Pair])
+    (tool,) = bound.kwargs["tools"]
+    assert list(tool["function"]["parameters"]["properties"]) == ["first", "second"]
 
 
 @pytest.mark.parametrize(
