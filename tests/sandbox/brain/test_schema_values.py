@@ -61,6 +61,7 @@ FILLED = [
     (obj(colours=many({"enum": ["red", "green", "blue"]})), "blue and red", {"colours": ["red", "blue"]}),
     (obj(people=many(PERSON)), "Alice is 30 and Bob is 25.", {"people": [{"name": "Alice", "age": 30}, {"name": "Bob", "age": 25}]}),
     (obj(kind={"const": "person"}, name=STRING), ALICE, {"kind": "person", "name": "Alice Smith"}),
+    (obj(["name"], kind={"const": "person", "default": "person"}, name=STRING), ALICE, {"kind": "person", "name": "Alice Smith"}),
     (obj(["name"], name=STRING, age=INTEGER, height=NUMBER), "Bob, age 25", {"name": "Bob", "age": 25}),
     (obj(["name"], name=STRING, punchline=STRING), "Bob, no punchline.", {"name": "Bob"}),
     (obj(code={"type": "string", "pattern": "^[A-Z]{2}-[0-9]+$"}), "Order AB-123, please", {"code": "AB-123"}),

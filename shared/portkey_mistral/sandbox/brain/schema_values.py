@@ -198,7 +198,8 @@ class _Filler:
         filled: dict[str, Any] = {}
         for name, each in properties.items():
             step(len(self.evidence.text) // _CHARACTERS_A_STEP)
-            if name in required:
+            # A tag of a union has one value; pydantic needs it although a default makes it optional.
+            if name in required or (isinstance(each, Mapping) and "const" in each):
                 filled[name] = self.value(each, name, depth + 1)
             elif (
                 each is not False
