@@ -77,8 +77,11 @@ def to_messages(messages: Sequence[BaseMessage]) -> list[Message]:
 
 
 def _converter(message: BaseMessage, index: int) -> _Converter:
-    for cls in type(message).__mro__:
-        if converter := _CONVERTERS.get(cls):
+    cls = type(message)
+    if converter := _CONVERTERS.get(cls):
+        return converter
+    for base in cls.__mro__:
+        if converter := _CONVERTERS.get(base):
             return converter
     raise InvalidRequestError(
         f"messages[{index}]: a {type(message).__name__} cannot be sent to a model. Use a system, human, AI or "
@@ -121,7 +124,7 @@ _ROLES: Mapping[str, Role] = {
 
 def _tool(message: ToolMessage, index: int) -> Sequence[Message]:
     content = _content(message, index)
-    return (Message.tool(content, tool_call_id=message.tool_call_id, name=message.name),)
+    return (Message("tool", content, tool_call_id=message.tool_call_id, name=message.name),)
 
 
 def _function(message: FunctionMessage, index: int) -> Sequence[Message]:
@@ -174,10 +177,9 @@ def _is_prefix(message: AIMessage) -> bool | None:
     A message that a model finished is not the beginning of an answer. Agents pass such a message on to a critic, a
     supervisor, or a model that converts it to a schema.
     """
-    prefix = message.additional_kwargs.get("prefix")
-    if isinstance(prefix, bool):
+    extra, metadata = message.additional_kwargs, message.response_metadata
+    if extra and isinstance(prefix := extra.get("prefix"), bool):
         return prefix
-    metadata = message.response_metadata
     for name in _REASONS if metadata else ():
         if reason := metadata.get(name):
             return None if str(reason).lower() in _CUT_OFF else False
@@ -190,9 +192,9 @@ def _is_of_silent_model(message: AIMessage) -> bool:
     Those that name their provider give a reason with the last chunk, so a message of theirs without one was cut off.
     """
     return (
-        not isinstance(message, AIMessageChunk)
-        and (message.id or "").startswith(_RUN_IDS)
+        (message.id or "").startswith(_RUN_IDS)
         and "model_provider" not in message.response_metadata
+        and not isinstance(message, AIMessageChunk)  # the most expensive of the three
     )
 
 
@@ -266,7 +268,8 @@ def _tool_calls(message: AIMessage) -> tuple[ToolCall, ...]:
         ]
     if not isinstance(message.content, str):
         calls += _tool_calls_in(message.content, known_ids={call.id for call in calls})
-    if not calls and isinstance(old := message.additional_kwargs.get("function_call"), Mapping):
+    extra = message.additional_kwargs
+    if extra and not calls and isinstance(old := extra.get("function_call"), Mapping):
         calls.append(_function_call(old))
     return tuple(calls)
 

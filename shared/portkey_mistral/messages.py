@@ -107,7 +107,7 @@ Part: TypeAlias = (
 Content: TypeAlias = str | tuple[Part, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ToolCall:
     """A call of a function that the model asks for.
 
@@ -141,7 +141,7 @@ class ToolCall:
         return value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
     """One message.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 EmbeddingDtype: TypeAlias = Literal["float", "int8", "uint8", "binary", "ubinary"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tool:
     """A function that the model may call. `parameters` is the JSON Schema of its arguments, an object."""
 
@@ -96,7 +97,7 @@ class ResponseFormat:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ChatRequest:
     """One chat request. Meanings and ranges are those of Mistral's API; see `GenerationSettings`.
 
@@ -136,7 +137,7 @@ class ChatRequest:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class FIMRequest:
     """One fill-in-the-middle request: the model writes the text between `prompt` and `suffix`."""
 
@@ -154,7 +155,7 @@ class FIMRequest:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class EmbeddingRequest:
     """Any number of texts to embed; the client splits them into batches.
 
@@ -172,7 +173,7 @@ class EmbeddingRequest:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ModerationRequest:
     """Texts, or one conversation, to classify by Mistral's moderation."""
 
@@ -181,7 +182,7 @@ class ModerationRequest:
     messages: Sequence[Message] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ClassificationRequest:
     """Texts, or one conversation, to classify by a fine-tuned classifier."""
 
@@ -190,7 +191,7 @@ class ClassificationRequest:
     messages: Sequence[Message] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class OCRRequest:
     """One document to read: a URL, the bytes of a file as a `data:` URL, or a file that was uploaded to Mistral.
 
@@ -279,6 +280,8 @@ _NOT_ALLOWED = re.compile(r"[^a-zA-Z0-9_-]")
 _HASH_LENGTH = 8
 
 
+# An application has few names, and they recur: in each of its calls, and with every call of a tool in a history.
+@lru_cache(maxsize=1024)
 def wire_name(name: str) -> str:
     """Return a function's name in the form that Mistral accepts: letters, digits, _ and -, at most 64.
 

@@ -207,7 +207,7 @@ class ChatResponse:
         return self.choices[0].finish_reason
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ToolCallDelta:
     """A piece of one tool call. `id` and `name` come once for each `index`; `arguments` is part of a JSON text."""
 
@@ -217,7 +217,7 @@ class ToolCallDelta:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Delta:
     """What one event of a stream adds to one choice.
 

@@ -49,7 +49,7 @@ class Attempt:
     skipped: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answered:
     """A whole response with a success status. `cached` if it came from the cache and nothing was sent."""
 
@@ -58,7 +58,7 @@ class Answered:
     cached: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Committed:
     """A stream whose content has reached the caller, and that ended well. It is never replayed.
 
@@ -69,7 +69,7 @@ class Committed:
     status: int = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Failed:
     """No usable response. `status` is what the config's rules test, also without a response: 500 for a transport
     failure, 503 for a connect timeout, 408 for a request timeout (as observed in the open-source gateway).
@@ -87,7 +87,7 @@ class Failed:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Interrupted:
     """A stream broke off after content had reached the caller, and another attempt can continue it."""
 
@@ -95,7 +95,7 @@ class Interrupted:
     status: int = 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Skipped:
     """Nothing was sent: the target's circuit breaker is open or probing, or the target is not eligible."""
 
@@ -113,7 +113,7 @@ class Random(Protocol):
     def random(self) -> float: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Health:
     """A snapshot of the state store at the start of a plan.
 

@@ -76,18 +76,19 @@ def _valid_part(messages: Sequence[Message]) -> int:
     ids: set[str] = set()
     part = 0
     for at, message in enumerate(messages):
+        role, calls = message.role, message.tool_calls
         if (call := next(awaited, None)) is not None:
             if not is_result(message, call):
                 return part
         elif not _may_follow(message, previous):
             return part
-        if message.role == "assistant":
+        if role == "assistant":
             part = at
-        if message.tool_calls:
-            if message.role != "assistant" or not are_sendable(message.tool_calls, ids):
+        if calls:
+            if role != "assistant" or not are_sendable(calls, ids):
                 return part
-            awaited = iter(message.tool_calls)
-        previous = message.role
+            awaited = iter(calls)
+        previous = role
     is_complete = previous in ("user", "tool") and next(awaited, None) is None
     return len(messages) if is_complete else part
 

@@ -177,19 +177,20 @@ def _extra(extra: Mapping[str, Any]) -> dict[str, Any]:
 
 def encode_message(message: Message) -> dict[str, Any]:
     """Encode a message with only the members of its role: Mistral's messages are closed objects."""
-    body: dict[str, Any] = {"role": message.role, "content": encode_content(message.content)}
-    match message.role:
-        case "assistant":
-            if message.tool_calls:
-                body["tool_calls"] = [_tool_call(call) for call in message.tool_calls]
-            if message.prefix:
-                body["prefix"] = True
-        case "tool":
-            body["tool_call_id"] = message.tool_call_id
-            if message.name:
-                body["name"] = message.name
-        case _:
-            pass
+    role, content = message.role, message.content
+    body: dict[str, Any] = {
+        "role": role,
+        "content": content if isinstance(content, str) else encode_content(content),
+    }
+    if role == "assistant":
+        if message.tool_calls:
+            body["tool_calls"] = [_tool_call(call) for call in message.tool_calls]
+        if message.prefix:
+            body["prefix"] = True
+    elif role == "tool":
+        body["tool_call_id"] = message.tool_call_id
+        if message.name:
+            body["name"] = message.name
     return body
 
 
