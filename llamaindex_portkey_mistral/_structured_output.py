@@ -6,6 +6,8 @@ function that the model has to call.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -119,9 +121,43 @@ def parse_output(
     """
     text = output_format.json_text(response.message)
     try:
-        return output_cls.model_validate_json(text or "")
+        return _validated(output_cls, text or "")
     except ValidationError as error:
         raise _output_error(response, output_cls, text, error) from error
+
+
+def _validated(output_cls: type[_Model], text: str) -> _Model:
+    try:
+        return output_cls.model_validate_json(text)
+    except ValidationError as error:
+        if not _is_no_json(error) or (found := _first_json(text)) is None:
+            raise
+    return output_cls.model_validate_json(found)
+
+
+_FENCE = re.compile(r"\s*(?:```\w*\s*)?")
+
+
+def _without_fence(text: str) -> str:
+    """Leave out the beginning of a Markdown code block."""
+    match = _FENCE.match(text)
+    return text[match.end() :] if match else text
+
+
+def _first_json(text: str) -> str | None:
+    """Return the first object or list of a text that is not JSON as a whole; None if it does not begin with one.
+
+    Servers that do not constrain the model to the schema send code blocks, text after the object, and line breaks within
+    strings.
+    """
+    text = _without_fence(text)
+    if not text.startswith(("{", "[")):
+        return None
+    try:
+        value, _ = json.JSONDecoder(strict=False).raw_decode(text)
+    except (ValueError, RecursionError):
+        return None
+    return json.dumps(value)
 
 
 class PartialObject(Generic[_Model]):
@@ -178,7 +214,7 @@ class PartialObject(Generic[_Model]):
 
 def _partial_json(text: str) -> Any:
     try:
-        return from_json(text, allow_partial="trailing-strings")
+        return from_json(_without_fence(text), allow_partial="trailing-strings")
     except ValueError:
         return None
 
@@ -207,8 +243,7 @@ def _output_error(
             body=answer,
         )
     problems = error.errors(include_input=False, include_url=False)
-    # A `Json` field has the same error type, at its own location.
-    if text is None or (problems[0]["type"] == "json_invalid" and not problems[0]["loc"]):
+    if text is None or (_is_no_json(error) and not _without_fence(text).startswith(("{", "["))):
         return RefusedOutputError(
             f"The model answered in prose instead of JSON for {name}: {_shortened(answer)}",
             body=answer,
@@ -219,6 +254,12 @@ def _output_error(
     return StructuredOutputError(
         f"The answer does not fit {name}: {details}. Received: {_shortened(answer)}", body=answer
     )
+
+
+def _is_no_json(error: ValidationError) -> bool:
+    problem = error.errors(include_input=False, include_url=False)[0]
+    # A `Json` field has the same error type, at its own location.
+    return problem["type"] == "json_invalid" and not problem["loc"]
 
 
 def _shortened(text: str, limit: int = 300) -> str:

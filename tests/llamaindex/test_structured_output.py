@@ -43,6 +43,10 @@ class Car(BaseModel):
     owner: int | str = 0
 
 
+class Word(BaseModel):
+    word: str
+
+
 class Box(BaseModel, Generic[T]):
     content: T
 
@@ -115,6 +119,43 @@ def test_a_complete_answer_is_parsed(form, answer):
 
 def test_a_root_model_is_parsed():
     assert parse_output(response("[1, 2]"), Numbers, as_json_schema(Numbers)).root == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '```json\n{"word": "a"}\n```',
+        '```\n{"word": "a"}',
+        '{"word": "a"} Done.',
+        ' {"word": "a"}\n',
+    ],
+)
+def test_an_answer_may_be_in_a_code_block_and_have_text_after_it(text):
+    form = as_json_schema(Word)
+    assert parse_output(response(text), Word, form) == Word(word="a")
+    partial = PartialObject(Word, form)
+    for end in range(len(text)):
+        partial.update(response(text[:end]).message)
+    assert partial.finish(response(text)) in (Word(word="a"), None)
+
+
+def test_an_object_is_read_while_its_code_block_arrives():
+    partial = PartialObject(Word, as_json_schema(Word))
+    assert partial.update(response('```json\n{"word": "ab').message) == Word(word="ab")
+
+
+def test_strings_of_an_answer_may_have_line_breaks():
+    text = '{"word": "a\nb"}'
+    assert parse_output(response(text), Word, as_json_schema(Word)) == Word(word="a\nb")
+
+
+@pytest.mark.parametrize("text", ['{"word": "a",}', '{"word": "a"', '```json\n{"word": }\n```'])
+def test_broken_json_is_not_called_prose(text):
+    with pytest.raises(
+        StructuredOutputError, match="does not fit Word: Word: Invalid JSON"
+    ) as error:
+        parse_output(response(text), Word, as_json_schema(Word))
+    assert type(error.value) is StructuredOutputError
 
 
 @pytest.mark.parametrize("finish", ["length", "model_length", "max_tokens"])
