@@ -20,6 +20,9 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             # A terminal or pipe of another encoding than UTF-8 (cp1252 on Windows) shows "?" for what it lacks.
             stream.reconfigure(errors="replace")
+    if isinstance(sys.stdin, TextIOWrapper):
+        # Without a locale, Python would pass on bytes that are no text.
+        sys.stdin.reconfigure(errors="strict")
     try:
         from portkey_mistral.cli.app import app
     except ModuleNotFoundError as error:

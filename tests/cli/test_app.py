@@ -385,9 +385,12 @@ def test_usage_shows_totals(tmp_path: Path, mistral_sandbox: object) -> None:
 # --- where it runs
 
 
-def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+def process(
+    *arguments: str, stdin: bytes = b"", **environment: str
+) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-m", "portkey_mistral", *arguments],
+        input=stdin,
         capture_output=True,
         check=False,
         env={**os.environ, "COLUMNS": "100", **environment},
@@ -411,6 +414,20 @@ def test_an_output_that_is_not_utf8(encoding: str, tmp_path: Path) -> None:
         assert b"Traceback" not in done.stderr, done.stderr
         assert done.returncode == ("no-such-modèle" in arguments)
         (done.stdout + done.stderr).decode(encoding)
+
+
+def test_input_that_is_no_text_is_refused_without_a_locale_too() -> None:
+    for arguments in (["chat"], ["embed", "-"]):
+        done = process(*arguments, "--base-url", "sandbox:", stdin=b"caf\xe9\n", LC_ALL="C")
+        assert done.returncode == 1
+        assert b"not text encoded as UTF-8" in done.stderr
+
+
+@pytest.mark.parametrize("port", ["-1", "65536"])
+def test_a_port_that_is_none(port: str) -> None:
+    code, output = run("sandbox", "--port", port)
+    assert code == 2
+    assert "--port" in output
 
 
 def test_help_loads_nothing_that_makes_calls() -> None:

@@ -80,6 +80,14 @@ def test_json_lines_of_every_kind(wrap: bool, server: Sandbox) -> None:
     assert ocr["pages"] == [{"index": 0, "markdown": "Invoice 17"}]
 
 
+def test_an_output_without_its_folder_is_refused_before_the_batch(server: Sandbox) -> None:
+    write("requests.jsonl", CHAT)
+    done = run("requests.jsonl", "-o", "absent/out.jsonl")
+    assert done.status == 2
+    assert "directory 'absent' does not exist" in " ".join(done.err.split())
+    assert server.requests == []
+
+
 def test_a_conversation_keeps_its_parts(server: Sandbox) -> None:
     call = {
         "id": "abcdefghi",

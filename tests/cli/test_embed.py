@@ -218,7 +218,7 @@ def test_a_missing_package_is_named(
         (["-o", "v.csv"], 2, "must end in one of .jsonl, .npy, .parquet"),
         (["--dtype", "float16"], 2, "'float16'"),
         (["--by", "page"], 2, "'page'"),
-        (["-o", "no/such/folder/v.npy"], 1, "No such file or directory"),
+        (["-o", "no/such/folder/v.npy"], 2, "directory 'no/such/folder' does not exist"),
         (["-m", "mistral-small-latest"], 1, "mistral-small-latest"),
         (["--dimension", "8"], 1, "dimension"),
     ],

@@ -18,7 +18,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="portkey-mistral",
-    help="Mistral models in LangChain and LlamaIndex, direct or through a Portkey gateway.",
+    help="Mistral models in LangChain and LlamaIndex, directly or through a Portkey gateway.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -49,7 +49,7 @@ def _options(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Mistral models in LangChain and LlamaIndex, direct or through a Portkey gateway."""
+    """Mistral models in LangChain and LlamaIndex, directly or through a Portkey gateway."""
 
 
 @app.command(epilog=examples("portkey-mistral demo"))
@@ -68,7 +68,9 @@ def demo() -> None:
 )
 def sandbox(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 selects a free one.")] = 8765,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 selects a free one.")
+    ] = 8765,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(help="Another host name to accept besides IP addresses and local names."),
@@ -109,8 +111,8 @@ def doctor(
 ) -> None:
     """Check the environment: mode, keys, package versions, status of models.
 
-    If a Portkey key is all that is configured, the command requests Portkey's list of models to see what the key
-    can reach.
+    If a Portkey key is all that is configured, the command requests
+    Portkey's list of models to see what the key can reach.
     """
     from portkey_mistral.cli.doctor import examine, show_findings
 
@@ -189,8 +191,9 @@ def usage(
 ) -> None:
     """Show the usage and cost of calls: totals by day, by model, and by the key of a budget.
 
-    The state store must be a Redis server, because "memory:" is private to a process. Only calls with a `budget`
-    are counted; Budget(usd=None) counts without a limit.
+    The state store must be a Redis server, because "memory:" is private
+    to a process. Only calls with a budget are counted; Budget(usd=None)
+    counts without a limit.
     """
     from portkey_mistral.cli import usage as totals
 
@@ -254,7 +257,8 @@ def route(  # noqa: PLR0917  typer reads the options off the signature
 ) -> None:
     """Draw a Portkey config as a tree; with --simulate, show the traffic of each target.
 
-    TARGET is a path (config.targets[0]) or a name; the name of a strategy means all targets below it.
+    TARGET is a path (config.targets[0]) or a name; the name of a
+    strategy means all targets below it.
     """
     from portkey_mistral.cli import routes
 

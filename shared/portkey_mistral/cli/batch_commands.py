@@ -10,6 +10,7 @@ import typer
 from portkey_mistral.cli.connection import BaseUrl, connection
 from portkey_mistral.cli.console import clean_end, counted, examples, note, print_json
 from portkey_mistral.cli.input_files import check_input
+from portkey_mistral.cli.output_files import check_output
 
 if TYPE_CHECKING:
     from portkey_mistral._batch.job import BatchJob
@@ -41,6 +42,7 @@ Output = Annotated[
         metavar="FILE",
         help="Write a JSON line for each request to this file. Default: standard output.",
         dir_okay=False,
+        callback=check_output,
     ),
 ]
 Model = Annotated[str | None, typer.Option("--model", "-m", help="Model for requests without one.")]

@@ -11,6 +11,7 @@ import typer
 from portkey_mistral.cli.connection import BaseUrl, Config, GatewayUrl, Provider, connection
 from portkey_mistral.cli.console import clean_end, examples, usage_errors
 from portkey_mistral.cli.model_completion import complete_models
+from portkey_mistral.cli.output_files import check_output
 from portkey_mistral.cli.text_sources import Split, count_texts, read_texts
 
 __all__ = ["EPILOG", "embed"]
@@ -47,6 +48,7 @@ def embed(  # noqa: PLR0917  typer reads the options off the signature
             metavar="FILE",
             help="A .parquet, .npy or .jsonl file. Default: JSON lines on standard output.",
             dir_okay=False,
+            callback=check_output,
         ),
     ] = None,
     model: Annotated[

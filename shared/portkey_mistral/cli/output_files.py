@@ -7,7 +7,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["replacing"]
+import typer
+
+__all__ = ["check_output", "replacing"]
+
+
+def check_output(path: Path | None) -> Path | None:
+    """Refuse a path at which no file can be written, before anything is paid for; a callback for typer.
+
+    Raises:
+        BadParameter: there is no such folder.
+    """
+    if path is not None and not path.parent.is_dir():
+        raise typer.BadParameter(f"directory '{path.parent}' does not exist.")
+    return path
 
 
 @contextmanager
