@@ -47,7 +47,7 @@ class StructuredOutputError(ResponseFormatError, ValueError):
 
 
 class TruncatedOutputError(StructuredOutputError):
-    """The answer was cut off at `max_tokens`, or at the end of the context window."""
+    """The answer was cut off: at `max_tokens`, at the end of the context window, or by a stop sequence."""
 
 
 class RefusedOutputError(StructuredOutputError):
@@ -246,6 +246,13 @@ def _output_error(
     if text is None or (_is_no_json(error) and not _without_fence(text).startswith(("{", "["))):
         return RefusedOutputError(
             f"The model answered in prose instead of JSON for {name}: {_shortened(answer)}",
+            body=answer,
+        )
+    if _is_no_json(error) and "EOF while parsing" in problems[0]["msg"]:
+        reason = response.additional_kwargs.get("finish_reason")
+        return TruncatedOutputError(
+            f"The answer ended before {name} was complete, with the finish reason {reason!r}. A stop sequence ends an "
+            f"answer wherever it occurs. Received: {_shortened(answer)}",
             body=answer,
         )
     details = "; ".join(

@@ -149,7 +149,7 @@ def test_strings_of_an_answer_may_have_line_breaks():
     assert parse_output(response(text), Word, as_json_schema(Word)) == Word(word="a\nb")
 
 
-@pytest.mark.parametrize("text", ['{"word": "a",}', '{"word": "a"', '```json\n{"word": }\n```'])
+@pytest.mark.parametrize("text", ['{"word": "a",}', '```json\n{"word": }\n```'])
 def test_broken_json_is_not_called_prose(text):
     with pytest.raises(
         StructuredOutputError, match="does not fit Word: Word: Invalid JSON"
@@ -299,6 +299,12 @@ def test_the_work_of_a_stream_grows_with_its_length(form):
         return validated
 
     assert stream(4000) < 6 * stream(1000)
+
+
+@pytest.mark.parametrize("text", ['{"word": "a"', '{"word": "a', "{"])
+def test_an_answer_that_a_stop_sequence_ended_is_truncated(text):
+    with pytest.raises(TruncatedOutputError, match="ended before Word .* finish reason 'stop'"):
+        parse_output(response(text), Word, as_json_schema(Word))
 
 
 def test_finish_raises_what_parsing_raises():
