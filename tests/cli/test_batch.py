@@ -128,7 +128,7 @@ def test_a_tool_call_is_in_the_result(server: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "options", "says"),
+    ("content", "options", "expected"),
     [
         ("", [], "has no requests"),
         ("nonsense\n", [], "line 1 is not JSON"),
@@ -147,12 +147,12 @@ def test_a_tool_call_is_in_the_result(server: Sandbox) -> None:
     ],
 )  # fmt: skip
 def test_a_line_that_is_no_request_is_named(
-    content: str, options: list[str], says: str, server: Sandbox
+    content: str, options: list[str], expected: str, server: Sandbox
 ) -> None:
     Path("requests.jsonl").write_text(content)
     done = run("requests.jsonl", *options)
     assert (done.status, done.out) == (1, "")
-    assert says in done.err
+    assert expected in done.err
     assert not [exchange for exchange in server.requests if exchange.method == "POST"]
 
 
@@ -250,7 +250,7 @@ def test_a_batch_is_cancelled(server: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "says"),
+    ("arguments", "status", "expected"),
     [
         (["batch", "run", "no-such-file.jsonl"], 2, "no-such-file.jsonl"),
         (["batch", "status"], 2, "Missing argument"),
@@ -260,11 +260,11 @@ def test_a_batch_is_cancelled(server: Sandbox) -> None:
     ],
 )
 def test_errors_are_explained(
-    arguments: list[str], status: int, says: str, server: Sandbox
+    arguments: list[str], status: int, expected: str, server: Sandbox
 ) -> None:
     done = command(*arguments)
     assert (done.status, done.out) == (status, "")
-    assert says in done.words
+    assert expected in done.words
 
 
 def test_requests_of_another_batch_are_a_mistake(server: Sandbox) -> None:

@@ -144,7 +144,7 @@ def test_a_model_that_never_stops_calling_tools_is_stopped(tools: Path, server: 
 
 
 @pytest.mark.parametrize(
-    ("source", "says"),
+    ("source", "expected"),
     [
         ("x = 1\n", "defines no public function"),
         ("\n\nimport no_such_module\n", "ModuleNotFoundError: No module named 'no_such_module' (line 3)"),
@@ -155,12 +155,12 @@ def test_a_model_that_never_stops_calling_tools_is_stopped(tools: Path, server: 
         ("__all__ = ['x']\nx = 1\n", "x in __all__"),
     ],
 )  # fmt: skip
-def test_a_tools_file_that_is_none_is_explained(source: str, says: str, tmp_path: Path) -> None:
+def test_a_tools_file_that_is_none_is_explained(source: str, expected: str, tmp_path: Path) -> None:
     file = tmp_path / "tools.py"
     file.write_text(source)
     done = command("chat", "Hi", "--base-url", "sandbox:", "--tools", file)
     assert done.status == 1
-    assert says in done.err
+    assert expected in done.err
 
 
 def test_a_relative_path_has_the_line_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +230,7 @@ def test_a_fallback_is_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "says"),
+    ("arguments", "status", "expected"),
     [
         (["chat", "Hi"], 1, "MISTRAL_API_KEY"),
         (["chat", "Hi", "--base-url", "mistral.ai"], 1, "must start with http"),
@@ -241,10 +241,10 @@ def test_a_fallback_is_shown(tmp_path: Path) -> None:
         (["chat", "--no-such-option"], 2, "No such option"),
     ],
 )
-def test_errors_are_explained(arguments: list[str], status: int, says: str) -> None:
+def test_errors_are_explained(arguments: list[str], status: int, expected: str) -> None:
     done = command(*arguments)
     assert (done.status, done.out) == (status, "")
-    assert says in done.words
+    assert expected in done.words
 
 
 def test_an_error_of_the_server_ends_the_command(server: Sandbox) -> None:

@@ -106,7 +106,7 @@ def test_standard_input(by: str | None, texts: list[str], server: Sandbox) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "says"),
+    ("name", "content", "expected"),
     [
         ("no-such.txt", None, "no-such.txt: No such file"),
         ("empty.txt", b" \n", "These files contain no text"),
@@ -120,13 +120,13 @@ def test_standard_input(by: str | None, texts: list[str], server: Sandbox) -> No
     ],
 )  # fmt: skip
 def test_a_source_that_cannot_be_read_is_explained_before_anything_is_sent(
-    name: str, content: bytes | None, says: str, server: Sandbox
+    name: str, content: bytes | None, expected: str, server: Sandbox
 ) -> None:
     if content is not None:
         Path(name).write_bytes(content)
     done = command("embed", name, "-o", "v.jsonl")
     assert (done.status, done.out) == (1, "")
-    assert says in done.err
+    assert expected in done.err
     assert server.requests == []
     assert not list(Path.cwd().glob("v.*"))
 
@@ -213,7 +213,7 @@ def test_a_missing_package_is_named(
 
 
 @pytest.mark.parametrize(
-    ("options", "status", "says"),
+    ("options", "status", "expected"),
     [
         (["-o", "v.csv"], 2, "must end in one of .jsonl, .npy, .parquet"),
         (["--dtype", "float16"], 2, "'float16'"),
@@ -223,10 +223,12 @@ def test_a_missing_package_is_named(
         (["--dimension", "8"], 1, "dimension"),
     ],
 )
-def test_errors_are_explained(options: list[str], status: int, says: str, server: Sandbox) -> None:
+def test_errors_are_explained(
+    options: list[str], status: int, expected: str, server: Sandbox
+) -> None:
     done = command("embed", "-", *options, stdin="a\n")
     assert (done.status, done.out) == (status, "")
-    assert says in done.words
+    assert expected in done.words
 
 
 # --- stopped and continued --------------------------------------------------------------------------

@@ -101,7 +101,7 @@ def test_a_document_that_cannot_be_read_does_not_stop_the_others(server: Sandbox
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "says"),
+    ("arguments", "status", "expected"),
     [
         (["no-such.pdf"], 1, "no-such.pdf cannot be read"),
         (["in/more/.."], 0, "2 documents"),
@@ -113,11 +113,11 @@ def test_a_document_that_cannot_be_read_does_not_stop_the_others(server: Sandbox
     ],
 )
 def test_errors_are_explained(
-    arguments: list[str], status: int, says: str, server: Sandbox
+    arguments: list[str], status: int, expected: str, server: Sandbox
 ) -> None:
     done = command("ocr", *arguments)
     assert done.status == status
-    assert says in done.words
+    assert expected in done.words
 
 
 @pytest.mark.parametrize("content", ["nonsense", "[1]"])

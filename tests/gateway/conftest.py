@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from adapters import ADAPTERS, KEY, Adapter
 from portkey_mistral.sandbox.portkey import gateway
-from voices import KEY, VOICES, Voice
 
 
 @pytest.fixture(scope="session")
@@ -29,13 +29,15 @@ def target(mistral_sandbox_url: str) -> Callable[..., dict[str, Any]]:
     return describe
 
 
-@pytest.fixture(params=VOICES, ids=[f"{voice.framework}-{mode}" for voice, mode in VOICES])
-def speak(request: pytest.FixtureRequest, portkey_gateway_url: str) -> Callable[..., Voice]:
-    """Return a `Voice` of each framework and mode in turn that calls through the gateway."""
-    voice, mode = request.param
+@pytest.fixture(
+    params=ADAPTERS, ids=[f"{adapter_class.framework}-{mode}" for adapter_class, mode in ADAPTERS]
+)
+def connect(request: pytest.FixtureRequest, portkey_gateway_url: str) -> Callable[..., Adapter]:
+    """Return an `Adapter` of each framework and mode in turn that calls through the gateway."""
+    adapter_class, mode = request.param
 
-    def make(portkey_config: Any = None, **fields: Any) -> Voice:
+    def make(portkey_config: Any = None, **fields: Any) -> Adapter:
         connection = {"gateway_url": portkey_gateway_url, "portkey_config": portkey_config}
-        return voice(sync=mode == "sync", **connection, max_retries=0, **fields)
+        return adapter_class(sync=mode == "sync", **connection, max_retries=0, **fields)
 
     return make

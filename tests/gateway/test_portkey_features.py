@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from adapters import ADAPTERS
 from kinds import KINDS, STREAMED, ask
 from portkey_mistral import APIStatusError, CallOptions, Client
 from portkey_mistral.sandbox.portkey import PortkeySandbox
-from voices import VOICES
 
 pytestmark = pytest.mark.gateway
 
@@ -64,14 +64,14 @@ def test_feedback_on_an_answer(mode: str, make: Any, portkey_sandbox: PortkeySan
     }
 
 
-@pytest.mark.parametrize(("voice", "mode"), VOICES)
+@pytest.mark.parametrize(("adapter_class", "mode"), ADAPTERS)
 async def test_feedback_on_an_answer_of_either_framework(
-    voice: Any, mode: str, make: Any, portkey_sandbox: PortkeySandbox
+    adapter_class: Any, mode: str, make: Any, portkey_sandbox: PortkeySandbox
 ) -> None:
-    spoken = make(lambda **fields: voice(sync=mode == "sync", **fields))
-    heard = await spoken.chat("Hi", trace_id="mine")
-    assert heard.info["trace_id"] == "mine"
-    await spoken.model.client.afeedback("mine", -10)
+    adapter = make(lambda **fields: adapter_class(sync=mode == "sync", **fields))
+    answer = await adapter.chat("Hi", trace_id="mine")
+    assert answer.info["trace_id"] == "mine"
+    await adapter.model.client.afeedback("mine", -10)
     assert portkey_sandbox.requests[-1].body == {"trace_id": "mine", "value": -10}
 
 
@@ -100,12 +100,14 @@ def test_spans_and_headers_kept_from_logs(
     assert not [name for name in reached.headers if "portkey" in name or name == "x-token"]
 
 
-@pytest.mark.parametrize(("voice", "mode"), VOICES)
+@pytest.mark.parametrize(("adapter_class", "mode"), ADAPTERS)
 async def test_spans_in_both_frameworks(
-    voice: Any, mode: str, make: Any, portkey_sandbox: PortkeySandbox
+    adapter_class: Any, mode: str, make: Any, portkey_sandbox: PortkeySandbox
 ) -> None:
-    spoken = make(lambda **fields: voice(sync=mode == "sync", **fields), default_headers=SENSITIVE)
-    await spoken.chat("Hi", headers=SPAN, trace_id="t1")
+    adapter = make(
+        lambda **fields: adapter_class(sync=mode == "sync", **fields), default_headers=SENSITIVE
+    )
+    await adapter.chat("Hi", headers=SPAN, trace_id="t1")
     received = portkey_sandbox.requests[-1].headers
     assert {name: received[name] for name in SPAN | SENSITIVE} == SPAN | SENSITIVE
     assert received["x-portkey-trace-id"] == "t1"

@@ -94,7 +94,7 @@ def test_the_tag_is_the_version(check, tag, version, missing):
 
 
 @pytest.mark.parametrize(
-    ("changelog", "version", "says"),
+    ("changelog", "version", "expected"),
     [
         (CHANGELOG, "1.2.0", None),
         (CHANGELOG, "1.1.0", "no heading"),
@@ -107,13 +107,13 @@ def test_the_tag_is_the_version(check, tag, version, missing):
         ),
     ],
 )
-def test_the_changelog_has_the_version(check, changelog, version, says):
+def test_the_changelog_has_the_version(check, changelog, version, expected):
     found = list(check.of_changelog(changelog, version))
-    assert found == [] if says is None else [text for text in found if says in text] != []
+    assert found == [] if expected is None else [text for text in found if expected in text] != []
 
 
 @pytest.mark.parametrize(
-    ("project", "readme", "says"),
+    ("project", "readme", "expected"),
     [
         (
             {"urls": {"Repository": "https://example.org"}, "readme": "README.md"},
@@ -129,9 +129,9 @@ def test_the_changelog_has_the_version(check, changelog, version, says):
         ({}, "", "no [project.urls]"),
     ],
 )
-def test_pypi_gets_links_that_lead_somewhere(check, project, readme, says):
+def test_pypi_gets_links_that_lead_somewhere(check, project, readme, expected):
     found = list(check.of_links(project, readme))
-    assert found == [] if says is None else says in found[0]
+    assert found == [] if expected is None else expected in found[0]
 
 
 def test_this_changelog_has_this_version(check):

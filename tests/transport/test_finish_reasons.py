@@ -7,11 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
+from adapters import ADAPTERS
 from kinds import KINDS, STREAMED, Kind, ask
 from portkey_mistral import Client, InternalServerError, StreamInterruptedError
 from portkey_mistral._wire.finish_reasons import failed_completion
 from scripted import Network, answer, network, stream
-from voices import VOICES
 
 FALLBACK = {
     "strategy": {"mode": "fallback"},
@@ -135,15 +135,15 @@ def test_a_body_that_is_no_completion_is_not_judged_by_it(content: object) -> No
     assert failed_completion(content) is None
 
 
-@pytest.mark.parametrize(("voice", "mode"), VOICES)
+@pytest.mark.parametrize(("adapter_class", "mode"), ADAPTERS)
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 async def test_both_frameworks_get_the_next_targets_answer(
-    voice: Any, mode: str, streamed: bool
+    adapter_class: Any, mode: str, streamed: bool
 ) -> None:
     kind = (STREAMED if streamed else KINDS)[0]
     net = network(reply(kind, "", "error"), reply(kind, "from b", "stop"))
-    spoken = voice(sync=mode == "sync", portkey_config=FALLBACK, **net.clients)
-    text = "".join(await spoken.stream("Hi")) if streamed else (await spoken.chat("Hi")).text
+    adapter = adapter_class(sync=mode == "sync", portkey_config=FALLBACK, **net.clients)
+    text = "".join(await adapter.stream("Hi")) if streamed else (await adapter.chat("Hi")).text
     assert text == "from b"
     assert hosts(net) == ["a.test", "b.test"]
 

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
+from adapters import ADAPTERS
 from kinds import KINDS, STREAMED, Kind, ask
 from portkey_mistral import CallOptions, Client, EmbeddingRequest
 from portkey_mistral.sandbox import get, reset
-from voices import VOICES
 
 ALICE, BOB = {"_user": "alice"}, {"_user": "bob"}
 TRACE = "00-{}-b7ad6b7169203331-01".format
@@ -98,11 +98,11 @@ def test_embeddings_are_partitioned_too(config: Any) -> None:
     assert len(get().requests) == 2
 
 
-@pytest.mark.parametrize(("voice", "mode"), VOICES)
-async def test_in_both_frameworks(voice: Any, mode: str, config: Any) -> None:
-    spoken = voice(sync=mode == "sync", base_url="sandbox:", portkey_config=config)
+@pytest.mark.parametrize(("adapter_class", "mode"), ADAPTERS)
+async def test_in_both_frameworks(adapter_class: Any, mode: str, config: Any) -> None:
+    adapter = adapter_class(sync=mode == "sync", base_url="sandbox:", portkey_config=config)
     for options in ({"cache_namespace": "a"}, {"cache_namespace": "b"}, {"cache_namespace": "a"}):
-        await spoken.chat("What is my name?", **options)
+        await adapter.chat("What is my name?", **options)
     assert len(get().requests) == 2
 
 

@@ -9,10 +9,10 @@ from uuid import uuid4
 
 import pytest
 
+from adapters import ADAPTERS
 from kinds import KINDS, STREAMED, Kind, ask
 from portkey_mistral import CallOptions, Client
 from portkey_mistral.sandbox import get, reset
-from voices import VOICES
 
 TARGETS = 6
 
@@ -76,13 +76,13 @@ def test_a_choice_ends_with_its_time_to_live(monkeypatch: pytest.MonkeyPatch) ->
     assert len(hit()) > 1
 
 
-@pytest.mark.parametrize(("voice", "mode"), VOICES)
-async def test_in_both_frameworks(voice: Any, mode: str) -> None:
-    spoken = voice(
+@pytest.mark.parametrize(("adapter_class", "mode"), ADAPTERS)
+async def test_in_both_frameworks(adapter_class: Any, mode: str) -> None:
+    adapter = adapter_class(
         sync=mode == "sync",
         base_url="sandbox:",
         portkey_config=config("params.model", "metadata.user"),
     )
     for _ in range(4):
-        await spoken.chat("Hi", portkey_metadata={"user": "zoë"})
+        await adapter.chat("Hi", portkey_metadata={"user": "zoë"})
     assert len(hit()) == 1

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from adapters import ADAPTERS
 from kinds import KINDS, STREAMED, ask
 from parity import placed
 from portkey_mistral import (
@@ -21,7 +22,6 @@ from portkey_mistral import (
     ParameterLossError,
 )
 from upstream import Upstream, UpstreamReply
-from voices import VOICES
 
 pytestmark = pytest.mark.gateway
 
@@ -126,15 +126,15 @@ def test_embeddings(mode, make, got):
 
 
 @pytest.mark.parametrize("mode", MODES[:2])
-@pytest.mark.parametrize(("voice", "speech"), VOICES)
-async def test_in_both_frameworks(mode, voice, speech, make, got):
-    spoken = make(
+@pytest.mark.parametrize(("adapter_class", "call_mode"), ADAPTERS)
+async def test_in_both_frameworks(mode, adapter_class, call_mode, make, got):
+    adapter = make(
         mode,
         fallback(A | TENANT, GPT),
-        lambda **fields: voice(sync=speech == "sync", **fields),
+        lambda **fields: adapter_class(sync=call_mode == "sync", **fields),
         default_headers=OWN,
     )
-    await spoken.chat("Hi")
+    await adapter.chat("Hi")
     came = got()
     assert (own(came["a"]), own(came["b"])) == ({"x-tenant"}, set())
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from adapters import ADAPTERS
 from kinds import KINDS, STREAMED, ask
 from parity import placed
 from portkey_mistral import Client, EmbeddingRequest, Tool
 from upstream import Upstream, UpstreamReply
-from voices import VOICES
 
 pytestmark = pytest.mark.gateway
 
@@ -178,11 +178,13 @@ def test_in_every_kind_of_call(way: str, kind: Any, make: Any, got: Any) -> None
 
 
 @pytest.mark.parametrize("way", ["direct", "unified"])
-@pytest.mark.parametrize(("voice", "mode"), VOICES)
-async def test_in_both_frameworks(way: str, voice: Any, mode: str, make: Any, got: Any) -> None:
+@pytest.mark.parametrize(("adapter_class", "mode"), ADAPTERS)
+async def test_in_both_frameworks(
+    way: str, adapter_class: Any, mode: str, make: Any, got: Any
+) -> None:
     config = fallback(A, B, **default(max_tokens=64), **drops("temperature"))
-    spoken = make(way, config, lambda **fields: voice(sync=mode == "sync", **fields))
-    await spoken.chat("Hi", temperature=0.3)
+    adapter = make(way, config, lambda **fields: adapter_class(sync=mode == "sync", **fields))
+    await adapter.chat("Hi", temperature=0.3)
     for body in got().values():
         assert seen(body, {"max_tokens": 0, "temperature": 0}) == {
             "max_tokens": 64,

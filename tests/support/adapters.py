@@ -15,7 +15,7 @@ KEY = "sk-of-the-target"
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Answer:
     """An answer: its text, the calls of tools with their arguments, and how the call went."""
 
     text: str
@@ -28,7 +28,7 @@ def weather(city: str) -> str:
     return f"Sun in {city}."
 
 
-class Voice(ABC):
+class Adapter(ABC):
     """One framework in one mode. Every method is a coroutine; sync calls block in it."""
 
     framework: ClassVar[str]
@@ -38,13 +38,13 @@ class Voice(ABC):
         self.connection = connection
 
     @abstractmethod
-    async def chat(self, text: str, **fields: Any) -> Heard: ...
+    async def chat(self, text: str, **fields: Any) -> Answer: ...
 
     @abstractmethod
     async def stream(self, text: str) -> list[str]: ...
 
     @abstractmethod
-    async def call_tools(self, text: str) -> Heard: ...
+    async def call_tools(self, text: str) -> Answer: ...
 
     @abstractmethod
     async def structure(self, text: str, schema: type[BaseModel]) -> object: ...
@@ -59,11 +59,11 @@ class Voice(ABC):
     async def stream_fill(self, prompt: str, suffix: str) -> list[str]: ...
 
     async def json(self, text: str) -> Any:
-        heard = await self.chat(text, response_format={"type": "json_object"})
-        return json.loads(heard.text)
+        answer = await self.chat(text, response_format={"type": "json_object"})
+        return json.loads(answer.text)
 
 
-class LangChain(Voice):
+class LangChain(Adapter):
     framework = "langchain"
 
     @cached_property
@@ -88,15 +88,15 @@ class LangChain(Voice):
             return list(runnable.stream(text, **fields))
         return [piece async for piece in runnable.astream(text, **fields)]
 
-    async def chat(self, text: str, **fields: Any) -> Heard:
-        return self._heard(await self._invoke(self.model, text, **fields))
+    async def chat(self, text: str, **fields: Any) -> Answer:
+        return self._answer(await self._invoke(self.model, text, **fields))
 
     async def stream(self, text: str) -> list[str]:
         return [piece.text for piece in await self._pieces(self.model, text) if piece.text]
 
-    async def call_tools(self, text: str) -> Heard:
+    async def call_tools(self, text: str) -> Answer:
         model = self.model.bind_tools([weather], tool_choice="any")
-        return self._heard(await self._invoke(model, text))
+        return self._answer(await self._invoke(model, text))
 
     async def structure(self, text: str, schema: type[BaseModel]) -> object:
         return await self._invoke(self.model.with_structured_output(schema), text)
@@ -116,12 +116,12 @@ class LangChain(Voice):
         return [piece for piece in await self._pieces(self.fim, prompt, suffix=suffix) if piece]
 
     @staticmethod
-    def _heard(message: Any) -> Heard:
+    def _answer(message: Any) -> Answer:
         calls = tuple((call["name"], call["args"]) for call in message.tool_calls)
-        return Heard(message.text, calls, message.response_metadata)
+        return Answer(message.text, calls, message.response_metadata)
 
 
-class LlamaIndex(Voice):
+class LlamaIndex(Adapter):
     framework = "llamaindex"
 
     @cached_property
@@ -140,20 +140,20 @@ class LlamaIndex(Voice):
         got = list(answers) if self.sync else [answer async for answer in answers]
         return [answer.delta for answer in got if answer.delta]
 
-    async def chat(self, text: str, **fields: Any) -> Heard:
+    async def chat(self, text: str, **fields: Any) -> Answer:
         from llama_index.core.base.llms.types import ChatMessage
 
         response = await self._do("chat", [ChatMessage(role="user", content=text)], **fields)
-        return self._heard(response)
+        return self._answer(response)
 
     async def stream(self, text: str) -> list[str]:
         return await self._pieces("stream_complete", text)
 
-    async def call_tools(self, text: str) -> Heard:
+    async def call_tools(self, text: str) -> Answer:
         from llama_index.core.tools import FunctionTool
 
         tools = [FunctionTool.from_defaults(weather)]
-        return self._heard(
+        return self._answer(
             await self._do("chat_with_tools", tools, user_msg=text, tool_required=True)
         )
 
@@ -178,10 +178,12 @@ class LlamaIndex(Voice):
         verb = "stream_fill_in_middle"
         return await self._pieces(verb, prompt, suffix, model="codestral-latest")
 
-    def _heard(self, response: Any) -> Heard:
+    def _answer(self, response: Any) -> Answer:
         selections = self.model.get_tool_calls_from_response(response, error_on_no_tool_call=False)
         calls = tuple((call.tool_name, call.tool_kwargs) for call in selections)
-        return Heard(response.message.content or "", calls, response.additional_kwargs["call_info"])
+        return Answer(
+            response.message.content or "", calls, response.additional_kwargs["call_info"]
+        )
 
 
-VOICES = [(voice, mode) for voice in (LangChain, LlamaIndex) for mode in ("sync", "async")]
+ADAPTERS = [(adapter, mode) for adapter in (LangChain, LlamaIndex) for mode in ("sync", "async")]
