@@ -447,7 +447,7 @@ def test_a_batch_of_which_only_a_part_was_created_is_completed(
     sandbox.inject(Fault(on="/batch/jobs", when="fim", status=400))
     with pytest.raises(BadRequestError) as error:
         client.batch(MIXED, name="torn")
-    (note,) = error.value.__notes__
+    *_, note = error.value.__notes__
     assert "name='torn'" in note
     assert 0 < len(all_jobs(sandbox)) < 9
     with pytest.raises(ConfigurationError, match=r"batch\(requests, name='torn'\)"):
@@ -462,7 +462,7 @@ def test_jobs_of_a_batch_without_a_name_can_be_found_where_one_is_refused(
     requests = [chat("one"), chat("two", model="mistral-huge")]
     with pytest.raises(BadRequestError) as error:
         client.batch(requests)
-    (note,) = error.value.__notes__
+    *_, note = error.value.__notes__
     (name,) = re.findall(r"name='(\w+)'", note)
     requests[1] = chat("two", model="mistral-large-latest")
     assert [shown(result) for result in client.batch(requests, name=name).results()] == [
