@@ -85,7 +85,7 @@ def test_names_of_bytes_are_the_same_each_time():
         (Path("absent.pdf"), "absent.pdf cannot be read: No such file"),
         ("absent.pdf", "absent.pdf cannot be read"),
         (b"", "is empty"),
-        ("a\0.pdf", "cannot be read: embedded null"),
+        ("a\0.pdf", "cannot be read: .*embedded null"),
         ("a" * 5000, "cannot be read: File name too long"),
         ("file:///tmp/a.pdf", "not file://. Pass the path"),
         ("s3://bucket/a.pdf?signature=secret", "^s3://bucket/a.pdf cannot be read: .* not s3://"),

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-import typer
-
 __all__ = ["check_output", "replacing"]
 
 
@@ -19,6 +17,8 @@ def check_output(path: Path | None) -> Path | None:
         BadParameter: there is no such folder.
     """
     if path is not None and not path.parent.is_dir():
+        import typer  # which nobody needs who writes vectors without the command line
+
         raise typer.BadParameter(f"directory '{path.parent}' does not exist.")
     return path
 
