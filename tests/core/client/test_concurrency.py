@@ -39,7 +39,7 @@ FAULTS = {
     "cut": Fault(cut_bytes=40),  # in the middle of an answer, before a stream's first content
 }
 # Each timeout takes the whole `max_wait`, which is long so that no other request meets it on a busy machine.
-FREQUENCIES = [0.25 if name == "timeout" else 1.0 for name in FAULTS]
+FREQUENCIES = [0.1 if name == "timeout" else 1.0 for name in FAULTS]
 
 
 @dataclass(frozen=True)
