@@ -69,6 +69,8 @@ def compare(workload: Workload, url: Callable[..., str], *, rounds: int) -> Comp
         with settled():
             for _ in range(rounds):
                 for name, subject in subjects.items():
+                    if workload.is_warm:  # the turn of another one has wiped the caches
+                        timed(workload, subject, runner)
                     done, seconds = timed(workload, subject, runner)
                     taken[name].append(seconds / done * 1e6)
     return _comparison(

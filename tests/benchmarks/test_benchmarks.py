@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import growth
 import peers
@@ -84,6 +85,23 @@ def test_a_comparison_has_the_costs_of_all_installed_packages(url) -> None:
     text = "\n".join(report.comparison_lines(asdict(compared)))
     assert f"ours / it: {report.ratio(asdict(compared), 'Client', 'httpx'):.2f}" in text
     assert workload.taken in text
+
+
+@pytest.mark.parametrize(
+    ("name", "runs"),
+    [("Chat without a framework", 5), ("Chat without a framework, one call a turn", 3)],
+)
+def test_a_warm_row_runs_before_each_run_that_is_timed(name: str, runs: int, url) -> None:
+    """Two rounds, and the run at the start of each comparison."""
+    subjects = []
+
+    def run_and_count(subject: Any) -> Any:
+        subjects.append(subject)
+        return SMALL[name].run(subject)
+
+    workload = replace(SMALL[name], run=run_and_count, contenders=(CLIENT,), repeated=1)
+    peers.compare(workload, url, rounds=2)
+    assert len(subjects) == runs
 
 
 def test_floors_are_shown_after_peers() -> None:

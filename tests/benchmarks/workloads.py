@@ -67,6 +67,10 @@ class Workload:
     environment: Mapping[str, str] = field(default_factory=dict)
     subject: Maker = lambda contender, url: contender.make(url)
 
+    @property
+    def is_warm(self) -> bool:
+        return self.taken in (WARM, BURST)
+
 
 def made(prepare: Callable[[Any], Any]) -> Maker:
     return lambda contender, url: prepare(contender.make(url))
@@ -121,7 +125,7 @@ def _calls(size: Sizes) -> tuple[Workload, ...]:
         *(
             replace(
                 warm, name=f"LangChain invoke, {count:,} messages with tool turns", contenders=MODELS,
-                run=partial(tasks.invoke_history, count=count), repeated=2,
+                run=partial(tasks.invoke_history, count=count), repeated=10 if count <= 100 else 2,
             )
             for count in size.histories
         ),
