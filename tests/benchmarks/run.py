@@ -1,6 +1,6 @@
 """`make bench`: measures, prints, draws the plots of the README and writes its table.
 
-A run takes about half an hour; with --quick it takes less than three minutes, and publishes nothing.
+A run takes about a quarter of an hour; with --quick it takes less than three minutes, and publishes nothing.
 """
 
 from __future__ import annotations
