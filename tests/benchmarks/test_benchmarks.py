@@ -143,6 +143,7 @@ def test_growth_is_measured_up_to_the_promised_size() -> None:
     }
 
 
+@pytest.mark.full
 def test_memory_is_measured_in_processes_of_their_own(url) -> None:
     line = growth.memory(url, (10,))
     assert line.values.keys() == {"embed_iter", "embed"}

@@ -40,6 +40,7 @@ def elsewhere(sdist, tmp_path_factory):
     return tree
 
 
+@pytest.mark.full
 def test_a_second_build_in_the_same_folder_has_the_same_bytes(built, tmp_path):
     assert digests(build(ROOT, tmp_path)) == digests(built)
 

@@ -94,7 +94,7 @@ def test_entry_points(wheel):
 @pytest.mark.parametrize(
     ("extras", "code"),
     [
-        pytest.param("[langchain]", LANGCHAIN, id="langchain"),
+        pytest.param("[langchain]", LANGCHAIN, id="langchain", marks=pytest.mark.full),
         # Installing and compiling LlamaIndex takes ten seconds.
         pytest.param("[llamaindex]", LLAMAINDEX, id="llamaindex", marks=pytest.mark.full),
     ],

@@ -90,7 +90,9 @@ def test_redirected_in_one_test(request):
 
 
 @pytest.mark.usefixtures("every_variable")
-@pytest.mark.parametrize(("option", "status"), [("true", 0), ("false", 4)])
+@pytest.mark.parametrize(
+    ("option", "status"), [("true", 0), pytest.param("false", 4, marks=pytest.mark.full)]
+)
 def test_redirected_by_the_option_before_anything_is_imported(tmp_path, option, status):
     (tmp_path / "pytest.ini").write_text(f"[pytest]\nmistral_sandbox_redirect = {option}\n")
     (tmp_path / "application.py").write_text(APPLICATION)
