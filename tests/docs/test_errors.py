@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -11,9 +10,9 @@ import langchain_portkey_mistral
 import llamaindex_portkey_mistral
 import portkey_mistral
 from portkey_mistral import exceptions
+from portkey_mistral.cli.explain import entries
 
-PAGE = Path(portkey_mistral.__file__).with_name("errors.md").read_text(encoding="utf-8")
-SECTIONS = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
+SECTIONS = entries()
 BASES = ("PortkeyMistralError", "APIError", "APIStatusError")
 
 
