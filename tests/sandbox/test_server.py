@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from mistral_calls import KEY, chat_body
-from portkey_mistral.sandbox import Fault, get, reset
-from portkey_mistral.sandbox.server import running
+from portkey_mistral._transport.keepalive import KEEP_SECONDS
+from portkey_mistral.sandbox import Fault, asgi, get, reset
+from portkey_mistral.sandbox.server import app, running
 from waiting import until
 
 BODY = chat_body("Hello", stream=True)
@@ -28,7 +29,7 @@ def root():
 @pytest.fixture
 def client(root):
     reset()
-    with httpx.Client(base_url=root, headers=KEY, timeout=60) as client:
+    with httpx.Client(base_url=root, headers=KEY, timeout=60, verify=False) as client:
         yield client
 
 
@@ -137,3 +138,9 @@ def _address(log, process):
 
     until(addresses)
     return addresses()[0]
+
+
+def test_it_keeps_idle_connections_longer_than_clients_do():
+    """A request that crosses the server's close is lost, and a POST must not be sent again."""
+    server = asgi._server(app, "127.0.0.1", 0, log_level="critical")
+    assert server.config.timeout_keep_alive > KEEP_SECONDS

@@ -40,6 +40,9 @@ App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _ABORT = "portkey_mistral.abort"
 _START_SECONDS = 60.0  # on a busy machine; a taken port ends the wait at once
+# Longer than clients keep an idle connection (ours 30 s, httpx's 5 s, as long as uvicorn's default): a request that
+# crosses the server's close is lost.
+_KEEP_ALIVE_SECONDS = 75
 
 
 def run_app(application: App, host: str, port: int, allowed_hosts: Collection[str]) -> None:
@@ -182,6 +185,7 @@ def _server(application: App, host: str, port: int, *, log_level: str) -> uvicor
         uvicorn.Config(
             application, host=host, port=port, http=Droppable, ws="none", lifespan="off",
             log_level=log_level, access_log=False, timeout_graceful_shutdown=1,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         )
     )  # fmt: skip
 
