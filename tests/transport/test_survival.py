@@ -85,7 +85,7 @@ def run_all(kind: Kind, jobs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, 
 
 
 @pytest.mark.parametrize("kind", STREAMED)
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.full)])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_stream_broken_at_any_event_is_complete(kind: Kind, fault: str, times: int) -> None:
     jobs = []
@@ -119,7 +119,7 @@ async def _long(text: str, name: str) -> tuple[str, str | None]:
 
 
 @pytest.mark.parametrize(
-    "size", [60, pytest.param(2000, marks=[pytest.mark.full, pytest.mark.timeout(900)])]
+    "size", [60, pytest.param(1000, marks=[pytest.mark.full, pytest.mark.timeout(900)])]
 )
 async def test_a_long_stream_broken_at_any_event_is_complete(size: int) -> None:
     text, kinds = words(size), list(FAULTS.values())
@@ -136,7 +136,7 @@ async def test_a_long_stream_broken_at_any_event_is_complete(size: int) -> None:
 @pytest.mark.full
 @pytest.mark.timeout(900)
 def test_long_streams_broken_in_threads_are_complete() -> None:
-    text, kinds = words(2000), [fault for name, fault in FAULTS.items() if name != "stall"]
+    text, kinds = words(1000), [fault for name, fault in FAULTS.items() if name != "stall"]
     for event in range(0, events_of(text), 13):
         scripted("long", text, at(kinds[event % len(kinds)], event))
         answer = STREAMED[0].run(
