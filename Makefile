@@ -11,7 +11,8 @@ BENCH := .bench
 READY := $(VENV)/.ready
 
 # A file's tests stay in one process: what they share (a gateway, a wheel) is made once.
-PARALLEL := -n auto --dist loadfile
+# In the order of collection: the few tests of files that wait long would come last, and be waited for.
+PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 
 # uv's hard links would be refused by nltk, which opens only files with a single link.
 export UV_LINK_MODE := copy

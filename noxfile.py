@@ -18,7 +18,7 @@ if which(f"python{NEXT}"):
     PYTHONS = (*PYTHONS, NEXT)
 else:
     print(f"Python {NEXT} is not installed: its sessions are left out.", file=sys.stderr)  # noqa: T201
-PARALLEL = ("-n", "auto", "--dist", "loadfile")
+PARALLEL = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "uv"

@@ -6,12 +6,27 @@ import gc
 import os
 import sys
 from collections.abc import Generator
+from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 FOREIGN = ("MISTRAL_", "PORTKEY_", "LANGCHAIN_", "LANGSMITH_", "OPENAI_")
+HERE = Path(__file__).parent
+# For servers, processes and timeouts.
+WAITING = {
+    Path(name)
+    for name in (
+        "core/batch",
+        "core/client",
+        "core/embedding",
+        "gateway",
+        "gateway/proof",
+        "transport",
+    )
+}
 PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
 
 # Container images set it to stay small. Here it would make every process of a run compile its imports
@@ -42,6 +57,17 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the files of folders that mostly wait among the others, so that no processor is idle."""
+    files = {path: list(tests) for path, tests in groupby(items, lambda item: item.path)}
+    waiting = [path for path in files if path.parent.relative_to(HERE) in WAITING]
+    computing = [path for path in files if path not in waiting]
+    waiting.reverse()  # the longest, of the transports, start first: a run waits for the last file alone
+    position = {path: 0.8 * at / len(waiting) for at, path in enumerate(waiting)}
+    position |= {path: at / len(computing) for at, path in enumerate(computing)}
+    items[:] = [item for path in sorted(files, key=position.__getitem__) for item in files[path]]
 
 
 @pytest.fixture(autouse=True)
