@@ -12,12 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
-from command_line import command
+from command_line import COMMAND, command
 from kinds import ask
 from portkey_mistral import Budget, Client
-from portkey_mistral.cli.app import app
 from redis_server import RedisServer, free_port
 
 ROUTE = {
@@ -30,7 +29,7 @@ ROUTE = {
 
 
 def run(*arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "100", "NO_COLOR": "1"})
+    result = CliRunner().invoke(COMMAND, arguments, env={"COLUMNS": "100", "NO_COLOR": "1"})
     return result.exit_code, result.output
 
 
@@ -155,7 +154,7 @@ def test_an_unknown_key_is_a_warning_next_to_the_drawing(
     for arguments in ([], ["--mermaid"], ["--simulate", "10"]):
         # The runner of older versions of click does not tell stderr from stdout.
         with pytest.raises(SystemExit) as ended:
-            app(["route", str(file), *arguments])
+            COMMAND(["route", str(file), *arguments])
         assert ended.value.code == 0
         shown = capsys.readouterr()
         assert "warning: config.retrry: unknown key; did you mean 'retry'?" in shown.err

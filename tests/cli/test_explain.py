@@ -8,18 +8,18 @@ import traceback
 from collections.abc import Callable
 
 import pytest
+from click.testing import CliRunner
 from langchain_core.exceptions import OutputParserException
-from typer.testing import CliRunner
 
+from command_line import COMMAND
 from langchain_portkey_mistral import ChatPortkeyMistral
 from portkey_mistral import Client, ConfigurationError, PortkeyMistralError, exceptions
-from portkey_mistral.cli.app import app
 from portkey_mistral.cli.explain import entries, find
 
 
 def run(*arguments: str) -> tuple[int, str]:
     result = CliRunner().invoke(
-        app, ["explain", *arguments], env={"COLUMNS": "100", "NO_COLOR": "1"}
+        COMMAND, ["explain", *arguments], env={"COLUMNS": "100", "NO_COLOR": "1"}
     )
     return result.exit_code, " ".join(result.output.split())
 

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import bm25s
 import pytest
-from langchain_chroma import Chroma
 from langchain_classic.embeddings import CacheBackedEmbeddings
 from langchain_classic.retrievers import ContextualCompressionRetriever, EnsembleRetriever
 from langchain_classic.retrievers.document_compressors import LLMListwiseRerank
@@ -19,7 +18,6 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableLambda
 from langchain_core.stores import InMemoryByteStore
 from langchain_core.vectorstores import VectorStore
-from langchain_qdrant import QdrantVectorStore
 
 from langchain_portkey_mistral import (
     ChatPortkeyMistral,
@@ -34,11 +32,18 @@ DOCUMENTS = [Document(p.text, metadata={"page": p.page}) for p in passages()]
 QUESTION = "What does codestral-2508 cost?"
 
 
+# The stores are imported where they are used: a second in every process that collects the tests.
+
+
 def chroma(documents: Sequence[Document], embeddings: Embeddings) -> VectorStore:
+    from langchain_chroma import Chroma
+
     return Chroma.from_documents(list(documents), embeddings, collection_name=f"models-{uuid4()}")
 
 
 def qdrant(documents: Sequence[Document], embeddings: Embeddings) -> VectorStore:
+    from langchain_qdrant import QdrantVectorStore
+
     return QdrantVectorStore.from_documents(
         list(documents), embeddings, location=":memory:", collection_name="models"
     )

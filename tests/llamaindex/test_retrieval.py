@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from uuid import uuid4
 
-import chromadb
 import pytest
 from llama_index.core import StorageContext, VectorStoreIndex
 from llama_index.core.base.llms.types import ChatMessage, CitationBlock, ToolCallBlock
@@ -14,9 +13,6 @@ from llama_index.core.retrievers import QueryFusionRetriever
 from llama_index.core.schema import TextNode
 from llama_index.core.storage.kvstore import SimpleKVStore
 from llama_index.retrievers.bm25 import BM25Retriever
-from llama_index.vector_stores.chroma import ChromaVectorStore
-from llama_index.vector_stores.qdrant import QdrantVectorStore
-from qdrant_client import AsyncQdrantClient, QdrantClient
 
 from llamaindex_portkey_mistral import PortkeyMistralReader
 from portkey_mistral.demo.corpus import passages
@@ -28,13 +24,22 @@ QUESTION = "What does codestral-2508 cost?"
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant")
 
 
+# The stores are imported where they are used: half a second in every process that collects the tests.
+
+
 def chroma():
+    import chromadb
+    from llama_index.vector_stores.chroma import ChromaVectorStore
+
     client = chromadb.EphemeralClient()
     collection = client.create_collection(f"models-{uuid4()}", embedding_function=None)
     return ChromaVectorStore(chroma_collection=collection)
 
 
 def qdrant():
+    from llama_index.vector_stores.qdrant import QdrantVectorStore
+    from qdrant_client import QdrantClient
+
     return QdrantVectorStore("models", client=QdrantClient(":memory:"))
 
 
@@ -92,6 +97,9 @@ async def async_chroma(embedding) -> VectorStoreIndex:
 
 
 async def async_qdrant(embedding) -> VectorStoreIndex:
+    from llama_index.vector_stores.qdrant import QdrantVectorStore
+    from qdrant_client import AsyncQdrantClient
+
     # Qdrant's local mode has one client, sync or async.
     store = QdrantVectorStore("models", aclient=AsyncQdrantClient(":memory:"))
     await store.async_add(await embedding.acall(NODES))

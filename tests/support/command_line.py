@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from typing import TextIO
 from unittest import mock
 
+import typer.main
+
 from portkey_mistral.cli.app import app
 
-__all__ = ["Done", "command", "typed"]
+__all__ = ["COMMAND", "Done", "command", "typed"]
+
+COMMAND = typer.main.get_command(app)
+"""The whole command line, which typer would otherwise put together again for every call."""
 
 ESCAPE = "\x1b"
 
@@ -51,7 +56,7 @@ def command(*arguments: object, stdin: str | TextIO = "") -> Done:
         contextlib.redirect_stderr(err),
     ):
         try:
-            app(list(map(str, arguments)), prog_name="portkey-mistral")
+            COMMAND(list(map(str, arguments)), prog_name="portkey-mistral")
         except SystemExit as ended:
             status = ended.code
     assert isinstance(status, int)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 
-_MODULE = httpx.Timeout.__module__
-
-from portkey_ai import createHeaders  # noqa: E402
-
-# The copy of OpenAI's SDK in it writes "openai" there, and then no process can pickle a timeout.
-httpx.Timeout.__module__ = _MODULE
-
 __all__ = ["createHeaders"]
+
+
+def createHeaders(**arguments: Any) -> dict[str, str]:  # noqa: N802  Portkey's name
+    # More than a second of imports, in every process that collects the tests.
+    module = httpx.Timeout.__module__
+    import portkey_ai
+
+    # The copy of OpenAI's SDK in it writes "openai" there, and then no process can pickle a timeout.
+    httpx.Timeout.__module__ = module
+    headers: dict[str, str] = portkey_ai.createHeaders(**arguments)
+    return headers

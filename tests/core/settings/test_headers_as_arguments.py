@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from functools import partial
 from typing import Any
 
 import httpx
@@ -55,6 +56,16 @@ def portkey() -> Portkey:
     return Portkey()
 
 
+created = partial(partial, createHeaders)
+"""A parameter `headers` that the SDK writes when its test runs."""
+
+
+@pytest.fixture
+def headers(request: pytest.FixtureRequest) -> dict[str, str]:
+    given: Any = request.param
+    return given() if callable(given) else given
+
+
 def settings(headers: dict[str, str], **fields: Any) -> ConnectionSettings:
     return ConnectionSettings(default_headers=headers, **fields)
 
@@ -71,19 +82,19 @@ def plain(value: Any) -> Any:
 
 RETRY = {"retry": {"attempts": 2}}
 READ = [
-    (createHeaders(api_key="pk"), {"portkey_api_key": "pk"}),
-    (createHeaders(api_key="pk", provider="@m"), {"provider": "@m"}),
-    (createHeaders(api_key="pk", provider="mistral-ai"), {"provider": "mistral-ai"}),
-    (createHeaders(api_key="pk", virtual_key="v"), {"virtual_key": "v"}),
-    (createHeaders(api_key="pk", config="pc-a"), {"portkey_config": "pc-a"}),
-    (createHeaders(api_key="pk", config=RETRY), {"portkey_config": RETRY}),
-    (createHeaders(api_key="pk", trace_id="t"), {"trace_id": "t"}),
-    (createHeaders(api_key="pk", metadata={"_user": "é", "n": 1, "on": True}), {"portkey_metadata": {"_user": "é", "n": "1", "on": "true"}}),
-    (createHeaders(api_key="pk", cache_namespace="n"), {"cache_namespace": "n"}),
-    (createHeaders(api_key="pk", cache_force_refresh=True), {"cache_force_refresh": True}),
-    (createHeaders(api_key="pk", cache_force_refresh=False), {"cache_force_refresh": False}),
-    (createHeaders(api_key="pk", custom_host="https://llm.example/v1"), {"base_url": "https://llm.example/v1"}),
-    (createHeaders(api_key="pk", forward_headers=["X-A", "x-b"], X_A="1"), {"forward_headers": ["X-A", "x-b"], "default_headers": {"X-A": "1"}}),
+    (created(api_key="pk"), {"portkey_api_key": "pk"}),
+    (created(api_key="pk", provider="@m"), {"provider": "@m"}),
+    (created(api_key="pk", provider="mistral-ai"), {"provider": "mistral-ai"}),
+    (created(api_key="pk", virtual_key="v"), {"virtual_key": "v"}),
+    (created(api_key="pk", config="pc-a"), {"portkey_config": "pc-a"}),
+    (created(api_key="pk", config=RETRY), {"portkey_config": RETRY}),
+    (created(api_key="pk", trace_id="t"), {"trace_id": "t"}),
+    (created(api_key="pk", metadata={"_user": "é", "n": 1, "on": True}), {"portkey_metadata": {"_user": "é", "n": "1", "on": "true"}}),
+    (created(api_key="pk", cache_namespace="n"), {"cache_namespace": "n"}),
+    (created(api_key="pk", cache_force_refresh=True), {"cache_force_refresh": True}),
+    (created(api_key="pk", cache_force_refresh=False), {"cache_force_refresh": False}),
+    (created(api_key="pk", custom_host="https://llm.example/v1"), {"base_url": "https://llm.example/v1"}),
+    (created(api_key="pk", forward_headers=["X-A", "x-b"], X_A="1"), {"forward_headers": ["X-A", "x-b"], "default_headers": {"X-A": "1"}}),
     ({"x-portkey-forward-headers": "X-A, x-b"}, {"forward_headers": ["X-A", "x-b"]}),
     ({"x-portkey-forward-headers": "['X-A', 'x-b']"}, {"forward_headers": ["X-A", "x-b"]}),
     ({"x-portkey-forward-headers": '["X-A", "x-b"]'}, {"forward_headers": ["X-A", "x-b"]}),
@@ -93,7 +104,7 @@ READ = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("headers", "expected"), READ)
+@pytest.mark.parametrize(("headers", "expected"), READ, indirect=["headers"])
 def test_headers_are_read_as_arguments(headers: dict[str, str], expected: dict[str, Any]) -> None:
     made = settings(headers)
     assert made.mode == "gateway"
@@ -266,10 +277,11 @@ def test_an_authorization_beside_a_key_stored_at_portkey_stays(
 @pytest.mark.parametrize(
     "headers",
     [
-        createHeaders(api_key="pk", provider="@m"),
-        createHeaders(api_key="pk", virtual_key="v"),
-        createHeaders(api_key="pk", config="pc-a"),
+        created(api_key="pk", provider="@m"),
+        created(api_key="pk", virtual_key="v"),
+        created(api_key="pk", config="pc-a"),
     ],
+    indirect=True,
 )
 def test_a_placeholder_api_key_is_ignored(headers: dict[str, str], portkey: Portkey) -> None:
     portkey.client(default_headers=headers, api_key="X").chat(ASK)
@@ -377,10 +389,11 @@ def call(portkey: Portkey, headers: dict[str, str], /, **options: Any) -> None:
         ({"x-portkey-config": json.dumps(RETRY)}, {"x-portkey-provider": "@a", "x-portkey-config": RETRY}),
         ({"x-portkey-custom-host": "https://l.example"}, {"x-portkey-provider": "@a", "x-portkey-custom-host": "https://l.example/v1"}),
         (
-            createHeaders(provider="mistral-ai", Authorization=MISTRAL_KEY),
+            created(provider="mistral-ai", Authorization=MISTRAL_KEY),
             {"x-portkey-provider": "mistral-ai", "authorization": f"Bearer {MISTRAL_KEY}"},
         ),
     ],
+    indirect=["headers"],
 )  # fmt: skip
 def test_a_call_names_another_provider(
     headers: dict[str, str], expected: dict[str, Any], portkey: Portkey

@@ -57,9 +57,7 @@ def _such_loops_end_with_their_test():
         for loop in left:
             loop.close()
             del pools._loops[loop]
-        del loop, left
         asyncio.set_event_loop(None)
-        gc.collect()
 
 
 @pytest.fixture(autouse=True, scope="module")

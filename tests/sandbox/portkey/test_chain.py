@@ -37,7 +37,9 @@ def use(portkey_sandbox):
 
 @pytest.fixture
 def post(portkey_sandbox):
-    with httpx.Client(base_url=portkey_sandbox.url, headers=KEY, timeout=30) as client:
+    with httpx.Client(
+        base_url=portkey_sandbox.url, headers=KEY, timeout=30, verify=False
+    ) as client:
 
         def post(body=None, *, path="/chat/completions", config=None, **headers):
             named = {name.replace("_", "-"): value for name, value in headers.items()}
