@@ -114,6 +114,7 @@ def test_floors_are_shown_after_peers() -> None:
     assert report.ratio(compared, "ours", "peer") == 0.5
 
 
+@pytest.mark.full
 def test_a_fresh_process_is_measured_to_its_first_answer(url) -> None:
     compared = peers.compare_fresh(
         "fresh", "invoke('hi')", [CHAT_PORTKEY_MISTRAL], url, rounds=1
@@ -231,6 +232,7 @@ def test_the_plots_are_small_and_name_their_machine_and_versions(picture: str, r
 
 if find_spec("matplotlib") is not None:
 
+    @pytest.mark.full
     def test_the_pictures_are_drawn(results, tmp_path: Path) -> None:
         import plots
 

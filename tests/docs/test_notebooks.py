@@ -14,7 +14,6 @@ from notebooks import NOTEBOOKS, run_notebooks
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 ROOT = Path(__file__).parents[2]
-QUICKEST = "quickstart_langchain"
 # The page of the documentation that each belongs to.
 PAGES = {
     "quickstart_langchain": "tutorial/first-answer.md",
@@ -43,10 +42,8 @@ def code(notebook):
 each_notebook = pytest.mark.parametrize("name", NOTEBOOKS)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(each, marks=[] if each == QUICKEST else pytest.mark.full) for each in NOTEBOOKS],
-)
+@pytest.mark.full
+@each_notebook
 def test_a_run_shows_what_is_saved(name):
     fresh = run_notebooks.execute(NOTEBOOKS[name])
     assert run_notebooks.outputs(fresh) == run_notebooks.outputs(read(name))
@@ -80,7 +77,7 @@ def test_it_begins_with_its_purpose_the_installation_and_the_connection(name):
     assert re.match(r"# .+\n\nAfter this notebook you can ", purpose.source)
     assert f"](../docs/{PAGES[name]})" in purpose.source
     assert "%pip install" in install.source
-    first = read(QUICKEST).cells
+    first = read("quickstart_langchain").cells
     assert (about_modes.source, connection.source) == (first[2].source, first[3].source)
 
 

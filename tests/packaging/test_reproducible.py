@@ -14,6 +14,8 @@ import pytest
 from building import ROOT, build
 from interpreters import PYPROJECT
 
+pytestmark = pytest.mark.full
+
 
 def digests(built):
     return {kind: hashlib.sha256(path.read_bytes()).hexdigest() for kind, path in built.items()}
@@ -40,24 +42,20 @@ def elsewhere(sdist, tmp_path_factory):
     return tree
 
 
-@pytest.mark.full
 def test_a_second_build_in_the_same_folder_has_the_same_bytes(built, tmp_path):
     assert digests(build(ROOT, tmp_path)) == digests(built)
 
 
-@pytest.mark.full
 def test_a_build_elsewhere_has_the_same_bytes(built, elsewhere, tmp_path):
     again = build(elsewhere, tmp_path, TZ="Asia/Tokyo", LC_ALL="C", PYTHONHASHSEED="7")
     assert digests(again) == digests(built)
 
 
-@pytest.mark.full
 def test_a_build_from_the_source_distribution_as_it_is_has_the_same_bytes(built, sdist, tmp_path):
     tree = unpacked(sdist, tmp_path / "tree")
     assert digests(build(tree, tmp_path / "out")) == digests(built)
 
 
-@pytest.mark.full
 def test_source_date_epoch_is_the_time_of_every_file(elsewhere, tmp_path):
     moment = 1_700_000_000
     env = {"SOURCE_DATE_EPOCH": str(moment)}
