@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import random
 import statistics
 import subprocess
 import sys
@@ -51,8 +52,11 @@ class Comparison:
 
 
 def compare(workload: Workload, url: Callable[..., str], *, rounds: int) -> Comparison:
-    """Medians over rounds, in each of which everybody has a turn."""
-    taken: dict[str, list[float]] = defaultdict(list)
+    """Medians over rounds, in each of which everybody has a turn.
+
+    The order is drawn for each round: a call costs more after the turn of somebody who fills the caches with other code.
+    """
+    drawn = random.Random(0)
     with environment(workload.environment), asyncio.Runner() as runner, ExitStack() as closing:
         subjects = {
             who.name: workload.subject(who, url(**workload.server))
@@ -65,10 +69,11 @@ def compare(workload: Workload, url: Callable[..., str], *, rounds: int) -> Comp
             done, _ = timed(workload, subject, runner)  # and this warms up
             all_of_it = workload.units * workload.repeated
             assert done == all_of_it, f"{name}: {done} of {all_of_it} {workload.unit}s"
+        taken: dict[str, list[float]] = {name: [] for name in subjects}
         # What is collected between two turns wipes the caches of whoever has the next one.
         with settled():
             for _ in range(rounds):
-                for name, subject in subjects.items():
+                for name, subject in drawn.sample([*subjects.items()], len(subjects)):
                     if workload.is_warm:  # the turn of another one has wiped the caches
                         timed(workload, subject, runner)
                     done, seconds = timed(workload, subject, runner)
