@@ -22,7 +22,7 @@ def tools() -> list[FunctionTool]:
     return McpToolSpec(client, allowed_tools=NAMES).to_tool_list()
 
 
-@pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.parametrize("streaming", [True, pytest.param(False, marks=pytest.mark.full)])
 async def test_an_agent_calls_the_tools_of_a_server(
     streaming, tools, make_llm, mistral_sandbox, monkeypatch
 ):

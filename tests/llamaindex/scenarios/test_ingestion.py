@@ -48,7 +48,7 @@ async def test_every_node_gets_its_own_vector(embedding, documents, use_async):
         assert node.embedding == embedding.get_text_embedding(node.get_content())
 
 
-@BOTH
+@pytest.mark.parametrize("use_async", [False, pytest.param(True, marks=pytest.mark.full)])
 async def test_worker_processes_embed_with_the_same_key(
     embedding, mistral_sandbox, documents, use_async
 ):
