@@ -213,8 +213,8 @@ IN_PROCESS = [
 OVER_HTTP = [
     pytest.param(Load(150, 16, max_wait=5.0), id="150"),
     pytest.param(
-        Load(10_000, 64, max_wait=15.0),
-        id="10000",
+        Load(4_000, 64, max_wait=15.0),
+        id="4000",
         marks=[pytest.mark.full, pytest.mark.timeout(600)],
     ),
 ]
