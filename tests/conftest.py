@@ -14,8 +14,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 FOREIGN = ("MISTRAL_", "PORTKEY_", "LANGCHAIN_", "LANGSMITH_", "OPENAI_")
+PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
+
 HERE = Path(__file__).parent
-# For servers, processes and timeouts.
+# Folders whose tests mostly wait, for servers, processes and timeouts.
 WAITING = {
     Path(name)
     for name in (
@@ -27,7 +29,6 @@ WAITING = {
         "transport",
     )
 }
-PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
 
 # Container images set it to stay small. Here it would make every process of a run compile its imports
 # and rewrite its asserts again.

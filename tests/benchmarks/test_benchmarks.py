@@ -24,6 +24,7 @@ SIZES = Sizes(
     chunks=5, paced=3, calls=4, threads=2, texts=600, steps=3, json_bytes=200, histories=(1, 9), tools=(2,)
 )  # fmt: skip
 SMALL = {workload.name: workload for workload in workloads(SIZES)}
+COLD = "Chat without a framework, one call a turn"
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,20 @@ def test_a_warm_row_runs_before_each_run_that_is_timed(name: str, runs: int, url
     workload = replace(SMALL[name], run=run_and_count, contenders=(CLIENT,), repeated=1)
     peers.compare(workload, url, rounds=2)
     assert len(subjects) == runs
+
+
+def test_nobody_always_comes_after_the_same_one(url) -> None:
+    subjects = []
+
+    def run_and_note(subject: Any) -> Any:
+        subjects.append(subject)
+        return SMALL[COLD].run(subject)
+
+    workload = replace(SMALL[COLD], run=run_and_note, contenders=(CLIENT, HTTPX))
+    compared = peers.compare(workload, url, rounds=20)
+    firsts = {id(subject) for subject in subjects[2::2]}
+    assert len(firsts) == 2
+    assert list(compared.microseconds) == [CLIENT.name, HTTPX.name]
 
 
 def test_floors_are_shown_after_peers() -> None:

@@ -396,8 +396,7 @@ def process(
     )
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+@pytest.mark.parametrize("encoding", ["cp1252", pytest.param("ascii", marks=pytest.mark.full)])
 def test_an_output_that_is_not_utf8(encoding: str, tmp_path: Path) -> None:
     file = tmp_path / "route.json"
     file.write_text(json.dumps(ROUTE))

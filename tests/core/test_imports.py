@@ -85,10 +85,10 @@ OFTEN = ("ChatPortkeyMistral", "PortkeyMistral", "portkey_mistral")
 
 @pytest.fixture(
     params=[
-        pytest.param(each, id=name, marks=() if name in OFTEN else pytest.mark.full)
+        pytest.param(each, marks=() if each.split()[-1] in OFTEN else pytest.mark.full)
         for each in IMPORTS
-        for name in [each.split()[-1]]
-    ]
+    ],
+    ids=lambda each: each.split()[-1],
 )
 def statement(request):
     return request.param

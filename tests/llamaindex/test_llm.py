@@ -256,7 +256,6 @@ print([each for each in gc.get_objects() if isinstance(each, asyncio.Task) and n
 """
 
 
-@pytest.mark.full
 def test_a_notebook_with_nested_loops_is_silent():
     done = subprocess.run(
         [sys.executable, "-c", NOTEBOOK], capture_output=True, text=True, check=False

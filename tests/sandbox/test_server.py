@@ -29,6 +29,7 @@ def root():
 @pytest.fixture
 def client(root):
     reset()
+    # Reading certificates takes longer than a test, and plain HTTP needs none.
     with httpx.Client(base_url=root, headers=KEY, timeout=60, verify=False) as client:
         yield client
 

@@ -10,8 +10,8 @@ __all__ = ["createHeaders"]
 
 
 def createHeaders(**arguments: Any) -> dict[str, str]:  # noqa: N802  Portkey's name
-    # More than a second of imports, in every process that collects the tests.
     module = httpx.Timeout.__module__
+    # Here, because its import takes more than a second in every process that collects the tests.
     import portkey_ai
 
     # The copy of OpenAI's SDK in it writes "openai" there, and then no process can pickle a timeout.

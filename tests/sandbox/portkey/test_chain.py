@@ -37,6 +37,7 @@ def use(portkey_sandbox):
 
 @pytest.fixture
 def post(portkey_sandbox):
+    # Reading certificates takes longer than a test, and plain HTTP needs none.
     with httpx.Client(
         base_url=portkey_sandbox.url, headers=KEY, timeout=30, verify=False
     ) as client:
