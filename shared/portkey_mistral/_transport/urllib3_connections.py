@@ -75,10 +75,17 @@ class Exchange:
         return seconds_to_wait(self.timeouts.write, self._until)
 
     def urllib3_timeout(self) -> urllib3.Timeout:
-        return urllib3.Timeout(
-            connect=seconds_to_wait(self.timeouts.connect, self._until),
-            read=seconds_to_wait(self._seconds, self._until),
+        return _urllib3_timeout(
+            seconds_to_wait(self.timeouts.connect, self._until),
+            seconds_to_wait(self._seconds, self._until),
         )
+
+
+@lru_cache(
+    maxsize=16
+)  # urllib3 copies a timeout for each request, and checks the numbers of every copy
+def _urllib3_timeout(connect: float | None, read: float | None) -> urllib3.Timeout:
+    return urllib3.Timeout(connect=connect, read=read)
 
 
 current_exchange: ContextVar[Exchange] = ContextVar("current_exchange")
@@ -184,6 +191,11 @@ class _HeadReader:
         self._file.flush()
 
 
+def _is_final_head(received: bytes) -> bool:
+    """Whether the first bytes of a response hold its whole head, and it is not an interim one."""
+    return b"\r\n\r\n" in received and not _is_interim(received.partition(b"\n")[0])
+
+
 def _is_interim(status_line: bytes) -> bool:
     status = status_line.split(None, 2)[1:2]
     if status == [b"101"]:
@@ -202,6 +214,9 @@ class _Response(http.client.HTTPResponse):
 
     def begin(self) -> None:
         file = self.fp
+        if _is_final_head(file.peek()):
+            super().begin()
+            return
         self.fp = cast("io.BufferedReader", _HeadReader(file))
         try:
             super().begin()

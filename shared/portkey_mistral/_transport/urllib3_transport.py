@@ -172,10 +172,16 @@ class Urllib3Response:
                     yield data
                 else:
                     yield from decoder.feed(data)
+                if self._is_complete():
+                    break
             if decoder is not None:
                 decoder.finish()
         finally:
             self.close()
+
+    def _is_complete(self) -> bool:
+        """Whether all of a body of known length was read. A recording (vcrpy) has no `length_remaining`."""
+        return getattr(self._raw, "length_remaining", None) == 0
 
     def _read(self) -> bytes:
         try:
