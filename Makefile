@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fast test-all coverage check format notebooks build docs docs-build bench clean
+.PHONY: help setup demo test test-fast test-all coverage check format notebooks build docs docs-build bench count clean
 
 VENV  := .venv
 BIN   := $(VENV)/bin
@@ -81,6 +81,9 @@ bench: $(READY) ## Measure speed and its growth beside the peers, and draw the p
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(BENCH)
 	$(BIN)/uv pip install --quiet --python $(BENCH) --editable '.[all]' --group bench
 	$(BENCH)/bin/python tests/benchmarks/run.py $(ARGS)
+
+count: $(READY) ## Count the bytecode instructions of a call, a chunk, a message and a tool: the same in every run, unlike times
+	$(BIN)/python tests/benchmarks/instructions.py
 
 clean: ## Remove environments, caches and build results
 	rm -rf $(VENV) $(BENCH) .nox build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

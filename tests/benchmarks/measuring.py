@@ -13,7 +13,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-__all__ = ["certified", "cpu_seconds", "environment", "pin", "serving", "settled"]
+__all__ = ["ENVIRONMENT", "certified", "cpu_seconds", "environment", "pin", "serving", "settled"]
+
+
+# No peer uses the network, and no calls are traced.
+ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",
+    "LANGSMITH_TRACING": "false",
+    "LANGCHAIN_TRACING_V2": "false",
+    "NO_PROXY": "*",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+}
 
 
 def pin() -> int | None:

@@ -20,7 +20,7 @@ import growth
 import peers
 import report
 from contenders import CHAT_LITELLM
-from measuring import certified, pin, serving
+from measuring import ENVIRONMENT, certified, pin, serving
 from workloads import Sizes, Workload, workloads
 
 ROOT = Path(__file__).parents[2]
@@ -51,14 +51,6 @@ OVER_TLS = (
     "LlamaIndex chat",
     "Chat without a framework",
 )
-# No peer uses the network, and no calls are traced.
-ENVIRONMENT = {
-    "HF_HUB_OFFLINE": "1",
-    "LANGSMITH_TRACING": "false",
-    "LANGCHAIN_TRACING_V2": "false",
-    "NO_PROXY": "*",
-    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-}
 
 
 def machine() -> str:

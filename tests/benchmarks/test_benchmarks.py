@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import asdict, replace
+from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import growth
+import instructions
 import peers
 import pytest
 import report
@@ -117,6 +119,31 @@ def test_nobody_always_comes_after_the_same_one(url) -> None:
     firsts = {id(subject) for subject in subjects[2::2]}
     assert len(firsts) == 2
     assert list(compared.microseconds) == [CLIENT.name, HTTPX.name]
+
+
+def test_instructions_are_counted_in_all_and_of_this_package(url) -> None:
+    counted = instructions.count(partial(tasks.invoke, CHAT_PORTKEY_MISTRAL.make(url())))
+    assert 0 < counted.ours < counted.instructions
+    assert 0 < counted.functions < counted.ours
+
+
+def test_work_counts_the_same_in_every_run_and_as_often_as_it_is_done() -> None:
+    def work(times: int) -> None:
+        for number in range(times):
+            divmod(number, 2)
+
+    one, two, four, again = (
+        instructions.count(partial(work, times)).instructions for times in (1, 2, 4, 4)
+    )
+    assert four == again
+    assert four - two == 2 * (two - one) > 0
+
+
+def test_the_count_of_one_unit_leaves_out_the_rest_of_a_call() -> None:
+    small, large = (
+        instructions.Count(1_000 + n * 30, 400 + n * 10, functions=n) for n in (100, 200)
+    )
+    assert instructions.of_one(small, large, 100) == instructions.Count(30, 10, functions=200)
 
 
 def test_floors_are_shown_after_peers() -> None:
