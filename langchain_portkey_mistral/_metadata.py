@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from langchain_core.messages.ai import UsageMetadata
@@ -21,8 +22,9 @@ __all__ = [
     "TRACED_FIELDS",
     "TRACED_PROVIDER",
     "AnswerMetadata",
-    "cost_dict",
+    "answer_metadata",
     "langsmith_params",
+    "llm_output",
     "sum_token_usage",
     "token_usage",
     "usage_metadata",
@@ -43,7 +45,7 @@ TRACED_FIELDS = ("model", "temperature", "max_tokens", "stop")
 
 @dataclass
 class AnswerMetadata:
-    """The metadata of one answer."""
+    """The metadata of an answer that is streamed."""
 
     model: str | None = None
     id: str | None = None
@@ -51,14 +53,8 @@ class AnswerMetadata:
     finish_reason: str | None = None
     usage: Usage | None = None
 
-    @classmethod
-    def of(cls, response: ChatResponse, choice: int = 0) -> AnswerMetadata:
-        """Return the facts about one choice of a response."""
-        finish_reason = response.choices[choice].finish_reason
-        return cls(response.model, response.id, response.created, finish_reason, response.usage)
-
     def record(self, delta: Delta) -> None:
-        """Update the facts from a delta of a stream."""
+        """Update the facts from a delta of the stream."""
         self.model = delta.model or self.model
         if delta.id and delta.id != self.id:
             self.id = delta.id
@@ -67,30 +63,33 @@ class AnswerMetadata:
         self.usage = delta.usage or self.usage
 
     def as_dict(self, info: CallInfo) -> dict[str, Any]:
-        """Return the facts with those about the call; values are JSON, and unknown ones are left out."""
-        facts = drop_none(
-            model_name=self.model,
-            model_provider=PROVIDER,
-            finish_reason=self.finish_reason,
-            id=self.id,
-            created=self.created,
-        )
-        return facts | _usage_extras(self.usage) | _call_facts(info)
+        """Return the facts with those about the call; see `answer_metadata`."""
+        return answer_metadata(self, self.finish_reason, info)
 
 
-def _usage_extras(usage: Usage | None) -> dict[str, Any]:
-    """Return the part of the API's usage that `UsageMetadata` has no field for."""
-    if usage is None:
-        return {}
+_NO_USAGE = Usage()
+
+
+def answer_metadata(
+    answer: ChatResponse | AnswerMetadata,
+    finish_reason: str | None,
+    info: CallInfo,
+    logprobs: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the facts about one choice of an answer, and about the call.
+
+    Values are JSON, and unknown ones are left out. Of the usage, it has the part that `UsageMetadata` has no field for.
+    """
+    usage = answer.usage or _NO_USAGE
     return drop_none(
+        model_name=answer.model,
+        model_provider=PROVIDER,
+        finish_reason=finish_reason,
+        id=answer.id,
+        created=answer.created,
         service_tier=usage.service_tier,
         prompt_audio_seconds=usage.prompt_audio_seconds,
         usage_estimated=usage.estimated or None,
-    )
-
-
-def _call_facts(info: CallInfo) -> dict[str, Any]:
-    return drop_none(
         mode=info.mode,
         lane=info.lane,
         provider=info.provider,
@@ -102,24 +101,31 @@ def _call_facts(info: CallInfo) -> dict[str, Any]:
         rate_limits=dict(info.rate_limits) or None,
         attempts=[_attempt(record) for record in info.attempts] or None,
         lost=list(info.lost) or None,
-        cost=cost_dict(info),
-        guardrails=[verdict.as_dict() for verdict in info.guardrails] or None,
+        cost=None if info.cost is None else info.cost.to_dict(),
+        guardrails=[each.as_dict() for each in info.guardrails] if info.guardrails else None,
+        logprobs=logprobs,
     )
 
 
 _ATTEMPT_FIELDS = tuple(field.name for field in fields(AttemptRecord))
+_attempt_values = attrgetter(*_ATTEMPT_FIELDS)
 
 
 def _attempt(record: AttemptRecord) -> dict[str, Any]:
-    facts = {name: getattr(record, name) for name in _ATTEMPT_FIELDS}
-    facts["usage"] = None if record.usage is None else usage_metadata(record.usage)
-    facts["cost"] = None if record.cost is None else record.cost.to_dict()
+    facts = dict(zip(_ATTEMPT_FIELDS, _attempt_values(record), strict=True))
+    if record.usage is not None:
+        facts["usage"] = usage_metadata(record.usage)
+    if record.cost is not None:
+        facts["cost"] = record.cost.to_dict()
     return facts
 
 
-def cost_dict(info: CallInfo) -> dict[str, Any] | None:
-    """Return what a call cost as JSON values; None if that is not known."""
-    return None if info.cost is None else info.cost.to_dict()
+def llm_output(response: ChatResponse) -> dict[str, Any]:
+    """Return what `sum_token_usage` combines; `cost` is left out if it is not known."""
+    output = {"model_name": response.model, "token_usage": token_usage(response.usage)}
+    if response.info.cost is not None:
+        output["cost"] = response.info.cost.to_dict()
+    return output
 
 
 # --- token usage
@@ -132,9 +138,13 @@ def usage_metadata(usage: Usage) -> UsageMetadata:
         output_tokens=usage.completion_tokens,
         total_tokens=usage.total_tokens,
     )
-    if details := drop_none(cache_read=usage.cached_tokens, audio=usage.prompt_audio_tokens):
+    cached, audio = usage.cached_tokens, usage.prompt_audio_tokens
+    if cached is not None or audio is not None:
+        details = drop_none(cache_read=cached, audio=audio)
         metadata["input_token_details"] = cast("InputTokenDetails", details)
-    if details := drop_none(reasoning=usage.reasoning_tokens, audio=usage.completion_audio_tokens):
+    reasoning, audio = usage.reasoning_tokens, usage.completion_audio_tokens
+    if reasoning is not None or audio is not None:
+        details = drop_none(reasoning=reasoning, audio=audio)
         metadata["output_token_details"] = cast("OutputTokenDetails", details)
     return metadata
 
@@ -146,18 +156,19 @@ def token_usage(usage: Usage | None) -> dict[str, Any]:
     """
     if usage is None:
         return {}
-    prompt = drop_none(cached_tokens=usage.cached_tokens, audio_tokens=usage.prompt_audio_tokens)
-    completion = drop_none(
-        reasoning_tokens=usage.reasoning_tokens, audio_tokens=usage.completion_audio_tokens
-    )
-    counts = {
+    counts: dict[str, Any] = {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.total_tokens,
     }
-    return counts | drop_none(
-        prompt_tokens_details=prompt or None, completion_tokens_details=completion or None
-    )
+    cached, audio = usage.cached_tokens, usage.prompt_audio_tokens
+    if cached is not None or audio is not None:
+        counts["prompt_tokens_details"] = drop_none(cached_tokens=cached, audio_tokens=audio)
+    reasoning, audio = usage.reasoning_tokens, usage.completion_audio_tokens
+    if reasoning is not None or audio is not None:
+        details = drop_none(reasoning_tokens=reasoning, audio_tokens=audio)
+        counts["completion_tokens_details"] = details
+    return counts
 
 
 def sum_token_usage(outputs: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
@@ -173,7 +184,8 @@ def sum_token_usage(outputs: Iterable[Mapping[str, Any] | None]) -> dict[str, An
             models.add(output["model_name"])
             if cost := output.get("cost"):
                 costs.append(Decimal(cost["amount"]))
-            total = _sum_counts(total, output.get("token_usage", {}))
+            usage = output.get("token_usage", {})
+            total = _sum_counts(total, usage) if total else dict(usage)
     combined: dict[str, Any] = {"token_usage": total}
     if models:
         combined["model_name"] = "+".join(sorted(models))
@@ -186,7 +198,7 @@ def _sum_counts(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, A
     """Add counts, and those of their details, name by name."""
     total = dict(one)
     for name, count in other.items():
-        if isinstance(count, Mapping):
+        if isinstance(count, dict):
             total[name] = _sum_counts(total.get(name, {}), count)
         else:
             total[name] = total.get(name, 0) + count

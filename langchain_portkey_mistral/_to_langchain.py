@@ -11,12 +11,7 @@ from langchain_core.messages import ToolCall as LangChainToolCall
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from langchain_portkey_mistral._invalid_arguments import as_received
-from langchain_portkey_mistral._metadata import (
-    AnswerMetadata,
-    cost_dict,
-    token_usage,
-    usage_metadata,
-)
+from langchain_portkey_mistral._metadata import answer_metadata, llm_output, usage_metadata
 from portkey_mistral.adapter_support import drop_none
 from portkey_mistral.messages import (
     AudioPart,
@@ -58,32 +53,31 @@ def to_chat_result(
     """
     generations = [
         ChatGeneration(
-            message=_message(response, position, tool_names or {}),
+            message=_message(response, position, tool_names),
             generation_info=drop_none(finish_reason=choice.finish_reason, logprobs=choice.logprobs),
         )
         for position, choice in enumerate(response.choices)
     ]
-    output = {"model_name": response.model, "token_usage": token_usage(response.usage)}
-    return ChatResult(
-        generations=generations, llm_output=output | drop_none(cost=cost_dict(response.info))
-    )
+    return ChatResult(generations=generations, llm_output=llm_output(response))
 
 
-def _message(response: ChatResponse, position: int, tool_names: Mapping[str, str]) -> AIMessage:
+def _message(
+    response: ChatResponse, position: int, tool_names: Mapping[str, str] | None
+) -> AIMessage:
     choice = response.choices[position]
-    calls = [
-        replace(call, name=tool_names.get(call.name, call.name))
-        for call in choice.message.tool_calls
-    ]
+    calls: Iterable[ToolCall] = choice.message.tool_calls
+    if tool_names:
+        calls = [replace(call, name=tool_names.get(call.name, call.name)) for call in calls]
     valid, invalid = to_tool_calls(calls, truncated=choice.finish_reason in TRUNCATED)
     usage = response.usage if position == 0 else None
-    metadata = AnswerMetadata.of(response, position).as_dict(response.info)
     return AIMessage(
         content=to_message_content(choice.message.content),
         tool_calls=valid,
         invalid_tool_calls=invalid,
         usage_metadata=usage_metadata(usage) if usage else None,
-        response_metadata=metadata | drop_none(logprobs=choice.logprobs),
+        response_metadata=answer_metadata(
+            response, choice.finish_reason, response.info, choice.logprobs
+        ),
     )
 
 

@@ -29,8 +29,9 @@ from langchain_portkey_mistral._language_model import PortkeyMistralLanguageMode
 from langchain_portkey_mistral._metadata import (
     PROVIDER,
     AnswerMetadata,
-    cost_dict,
+    answer_metadata,
     langsmith_params,
+    llm_output,
     sum_token_usage,
     token_usage,
 )
@@ -311,19 +312,14 @@ async def _gather(calls: Sequence[Coroutine[Any, Any, ChatResponse]]) -> list[Ch
 
 
 def _to_result(responses: list[ChatResponse]) -> LLMResult:
-    outputs = [
-        {"model_name": response.model, "token_usage": token_usage(response.usage)}
-        | drop_none(cost=cost_dict(response.info))
-        for response in responses
-    ]
     return LLMResult(
         generations=[[_to_generation(response)] for response in responses],
-        llm_output=sum_token_usage(outputs),
+        llm_output=sum_token_usage(map(llm_output, responses)),
     )
 
 
 def _to_generation(response: ChatResponse) -> Generation:
-    info = _generation_info(AnswerMetadata.of(response), response.info)
+    info = _generation_info(response, response.info)
     return Generation(text=response.text, generation_info=info)
 
 
@@ -331,6 +327,8 @@ def _last_chunk(metadata: AnswerMetadata, info: CallInfo) -> GenerationChunk:
     return GenerationChunk(text="", generation_info=_generation_info(metadata, info))
 
 
-def _generation_info(metadata: AnswerMetadata, info: CallInfo) -> dict[str, Any]:
-    usage = token_usage(metadata.usage) or None
-    return metadata.as_dict(info) | drop_none(token_usage=usage)
+def _generation_info(answer: ChatResponse | AnswerMetadata, info: CallInfo) -> dict[str, Any]:
+    facts = answer_metadata(answer, answer.finish_reason, info)
+    if answer.usage is not None:
+        facts["token_usage"] = token_usage(answer.usage)
+    return facts
