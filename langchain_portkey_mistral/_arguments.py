@@ -131,6 +131,8 @@ def to_call_options(arguments: Mapping[str, Any]) -> CallOptions | None:
     Raises:
         InvalidRequestError: headers are not a mapping.
     """
+    if not arguments:
+        return None
     options = {name: value for name, value in arguments.items() if name in CALL_OPTIONS}
     if headers := call_headers(arguments):
         options["headers"] = headers
@@ -148,6 +150,8 @@ def call_headers(arguments: Mapping[str, Any]) -> dict[str, str]:
 
 def _mapping(arguments: Mapping[str, Any], names: Sequence[str], content: str) -> dict[str, Any]:
     """Merge the mappings that are given under several names."""
+    if arguments.keys().isdisjoint(names):
+        return {}
     merged: dict[str, Any] = {}
     for name in names:
         match arguments.get(name):

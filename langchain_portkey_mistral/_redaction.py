@@ -25,7 +25,8 @@ __all__ = [
 ]
 
 _PLACEHOLDER = "***"
-_HEADERS = ("headers", "extra_headers")
+_HEADERS = frozenset({"headers", "extra_headers"})
+_SETTINGS_WITH_HEADERS = _HEADERS | {"default_headers"}
 
 # They do not affect the answer. A trace id differs in every call, so a cache key that contains one never matches.
 _NOT_IN_CACHE_KEYS = frozenset({"trace_id", "timeout"})
@@ -54,22 +55,22 @@ def redact_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
     Constructor settings are not valid in a call and will be refused, but only after the trace has started.
     """
-    redacted = _without_settings(arguments)
-    if isinstance(redacted.get("model_kwargs"), Mapping):
-        redacted["model_kwargs"] = _without_settings(redacted["model_kwargs"])
-    if redacted.get("portkey_config") is not None:
-        redacted["portkey_config"] = _parsed(redacted["portkey_config"]).fingerprint
-    for name in _HEADERS:
-        if redacted.get(name) is not None:
-            redacted[name] = _hashed(redacted[name])
-    return redacted
+    return {name: _redacted(name, value) for name, value in arguments.items()}
 
 
-def _without_settings(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: _PLACEHOLDER if name in ONLY_AT_CONSTRUCTION else value
-        for name, value in arguments.items()
-    }
+def _redacted(name: str, value: Any) -> Any:
+    if name in ONLY_AT_CONSTRUCTION:
+        return _PLACEHOLDER
+    if name in _HEADERS:
+        return _hashed(value)
+    if name == "portkey_config" and value is not None:
+        return _parsed(value).fingerprint
+    if name == "model_kwargs" and isinstance(value, Mapping):
+        return {
+            member: _PLACEHOLDER if member in ONLY_AT_CONSTRUCTION else content
+            for member, content in value.items()
+        }
+    return value
 
 
 def cache_key_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,7 +119,7 @@ def with_redacted_reprs(arguments: Mapping[str, Any]) -> dict[str, Any]:
     redacted = dict(arguments)
     if redacted.get("portkey_config") is not None:
         redacted["portkey_config"] = _parsed(redacted["portkey_config"])
-    for name in (*_HEADERS, "default_headers"):
-        if isinstance(redacted.get(name), Mapping):
+    for name in redacted.keys() & _SETTINGS_WITH_HEADERS:
+        if isinstance(redacted[name], Mapping):
             redacted[name] = _Headers(redacted[name])
     return redacted

@@ -255,8 +255,7 @@ class ChatPortkeyMistral(
         return str(sorted(parameters.items()))
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        with langchain_errors():
-            parameters = self.generation_fields(model_arguments(kwargs), TRACED_FIELDS)
+        parameters = self.generation_fields(model_arguments(kwargs), TRACED_FIELDS)
         return langsmith_params(parameters, stop, "chat")
 
     def _resolve_model_profile(self) -> ModelProfile | None:

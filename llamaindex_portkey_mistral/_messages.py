@@ -91,6 +91,8 @@ def _to_message(message: ChatMessage) -> Message:
 
 
 def _content(blocks: Sequence[ContentBlock]) -> Content:
+    if len(blocks) == 1 and type(blocks[0]) is TextBlock:
+        return blocks[0].text
     parts = tuple(part for block in blocks for part in _parts(block))
     match parts:
         case ():
@@ -278,17 +280,19 @@ def from_message(
     core's streamed structured output the latter. Arguments stay text until the message is complete, and
     beyond that if they are not a JSON object, or if a truncated message has none of them.
     """
-    calls = [
-        replace(call, name=tool_names.get(call.name, call.name)) for call in message.tool_calls
-    ]
-    call_blocks = [_call_block(call, complete=complete, truncated=truncated) for call in calls]
-    blocks = [*_blocks(message.content), *call_blocks]
-    extra: dict[str, Any] = {}
-    if calls:
+    content, extra = message.content, dict[str, Any]()
+    if isinstance(content, str):
+        blocks: list[ContentBlock] = [TextBlock(text=content)] if content else []
+    else:
+        blocks = list(_blocks(content))
+        if unknown := [dict(part.raw) for part in content if isinstance(part, UnknownPart)]:
+            extra["unknown_parts"] = unknown
+    if message.tool_calls:
+        calls = [
+            replace(call, name=tool_names.get(call.name, call.name)) for call in message.tool_calls
+        ]
+        blocks += [_call_block(call, complete=complete, truncated=truncated) for call in calls]
         extra["tool_calls"] = [_call_dict(call) for call in calls]
-    parts = () if isinstance(message.content, str) else message.content
-    if unknown := [dict(part.raw) for part in parts if isinstance(part, UnknownPart)]:
-        extra["unknown_parts"] = unknown
     return ChatMessage(
         role=MessageRole.ASSISTANT,
         blocks=blocks or [TextBlock(text="")],
@@ -296,15 +300,11 @@ def from_message(
     )
 
 
-def _blocks(content: Content) -> Iterator[ContentBlock]:
+def _blocks(content: Sequence[Part]) -> Iterator[ContentBlock]:
     """Yield one text block for each run of text, followed by the citations within the run.
 
     `ChatMessage.content` joins text blocks with a newline, so a run must not be split.
     """
-    if isinstance(content, str):
-        if content:
-            yield TextBlock(text=content)
-        return
     for is_text, run in groupby(content, lambda part: isinstance(part, TextPart | ReferencePart)):
         to_blocks = _text_run if is_text else _other_run
         yield from to_blocks(list(run))

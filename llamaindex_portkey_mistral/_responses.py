@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from operator import attrgetter
 from typing import Any
 
 from llama_index.core.base.llms.types import ChatResponse, CompletionResponse, LogProb
@@ -15,26 +16,8 @@ from portkey_mistral.messages import Message, ThinkingPart
 
 __all__ = ["from_delta", "from_fim_response", "from_response", "to_completion"]
 
-_USAGE_FIELDS = (
-    "prompt_tokens",
-    "completion_tokens",
-    "total_tokens",
-    "cached_tokens",
-    "reasoning_tokens",
-    "prompt_audio_seconds",
-    "service_tier",
-)
 _ATTEMPT_FIELDS = tuple(field.name for field in fields(core.AttemptRecord))
-_INFO_FIELDS = (
-    "mode",
-    "lane",
-    "provider",
-    "option_path",
-    "retry_count",
-    "cache_status",
-    "trace_id",
-    "request_id",
-)
+_attempt_values = attrgetter(*_ATTEMPT_FIELDS)
 
 
 def from_response(
@@ -119,34 +102,42 @@ def _additional_kwargs(response: core.ChatResponse) -> dict[str, Any]:
 
 
 def _token_counts(usage: core.Usage) -> dict[str, Any]:
-    counts = _attributes(usage, _USAGE_FIELDS)
-    if usage.estimated:
-        counts["estimated"] = True
-    return counts
+    return drop_none(
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        total_tokens=usage.total_tokens,
+        cached_tokens=usage.cached_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        prompt_audio_seconds=usage.prompt_audio_seconds,
+        service_tier=usage.service_tier,
+        estimated=usage.estimated or None,
+    )
 
 
 def _call_info(info: core.CallInfo) -> dict[str, Any]:
-    result = _attributes(info, _INFO_FIELDS)
-    if info.lost:
-        result["lost"] = list(info.lost)
-    if info.guardrails:
-        result["guardrails"] = [verdict.as_dict() for verdict in info.guardrails]
-    if info.rate_limits:
-        result["rate_limits"] = dict(info.rate_limits)
-    result["attempts"] = [_attempt(attempt) for attempt in info.attempts]
-    return result
+    return drop_none(
+        mode=info.mode,
+        lane=info.lane,
+        provider=info.provider,
+        option_path=info.option_path,
+        retry_count=info.retry_count,
+        cache_status=info.cache_status,
+        trace_id=info.trace_id,
+        request_id=info.request_id,
+        lost=list(info.lost) or None,
+        guardrails=[each.as_dict() for each in info.guardrails] if info.guardrails else None,
+        rate_limits=dict(info.rate_limits) or None,
+        attempts=[_attempt(record) for record in info.attempts],
+    )
 
 
 def _attempt(record: core.AttemptRecord) -> dict[str, Any]:
-    facts = {name: getattr(record, name) for name in _ATTEMPT_FIELDS}
-    facts["usage"] = None if record.usage is None else _token_counts(record.usage)
-    facts["cost"] = None if record.cost is None else record.cost.to_dict()
+    facts = dict(zip(_ATTEMPT_FIELDS, _attempt_values(record), strict=True))
+    if record.usage is not None:
+        facts["usage"] = _token_counts(record.usage)
+    if record.cost is not None:
+        facts["cost"] = record.cost.to_dict()
     return facts
-
-
-def _attributes(value: core.Usage | core.CallInfo, names: Sequence[str]) -> dict[str, Any]:
-    """Return the named attributes that are not None."""
-    return drop_none(**{name: getattr(value, name) for name in names})
 
 
 def _logprobs(logprobs: Mapping[str, Any] | None) -> list[list[LogProb]] | None:

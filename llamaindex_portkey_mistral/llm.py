@@ -68,7 +68,6 @@ from llamaindex_portkey_mistral._tools import (
 )
 from llamaindex_portkey_mistral.output_parsers import StrictReActOutputParser
 from portkey_mistral import ConnectedSettings, GenerationSettings
-from portkey_mistral.adapter_support import drop_none
 from portkey_mistral.config import Config
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.requests import CallOptions, ChatRequest, list_of_tools
@@ -181,12 +180,13 @@ class PortkeyMistral(ConnectedSettings, GenerationSettings, PicklableMixin, Func
 
     def to_payload(self) -> dict[str, Any]:
         """What events and callbacks record about this object: model, parameters, mode and endpoint, never a key."""
+        fields = vars(self)
         return {
             "class_name": self.class_name(),
             **vars(self.metadata),
             "temperature": self.temperature,
             # Tracing tools take the model and the parameters from their names in the API.
-            **drop_none(**{name: getattr(self, name) for name in GENERATION_FIELDS}),
+            **{name: value for name in GENERATION_FIELDS if (value := fields[name]) is not None},
             "mode": self.mode,
             "endpoint": self.gateway_url or self.base_url,
             "provider": self.provider,
