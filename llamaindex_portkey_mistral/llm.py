@@ -68,6 +68,7 @@ from llamaindex_portkey_mistral._tools import (
 )
 from llamaindex_portkey_mistral.output_parsers import StrictReActOutputParser
 from portkey_mistral import ConnectedSettings, GenerationSettings
+from portkey_mistral.adapter_support import keep_signature
 from portkey_mistral.config import Config
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.requests import CallOptions, ChatRequest, list_of_tools
@@ -87,15 +88,15 @@ _Model = TypeVar("_Model", bound=BaseModel)
 _dispatcher = get_dispatcher(__name__)
 
 
-# Core's decorators return a bare Callable; these keep the type of the method.
+# Core's decorators return a bare Callable; these keep the type of the method. Core's spans inspect what they return.
 
 
 def _chat_event(method: _F) -> _F:
-    return cast("_F", llm_chat_callback()(method))
+    return cast("_F", keep_signature(llm_chat_callback()(method)))
 
 
 def _completion_event(method: _F) -> _F:
-    return cast("_F", llm_completion_callback()(method))
+    return cast("_F", keep_signature(llm_completion_callback()(method)))
 
 
 def _fim_event(method: _F) -> _F:
