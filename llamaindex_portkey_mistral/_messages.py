@@ -280,19 +280,22 @@ def from_message(
     core's streamed structured output the latter. Arguments stay text until the message is complete, and
     beyond that if they are not a JSON object, or if a truncated message has none of them.
     """
-    content, extra = message.content, dict[str, Any]()
+    content = message.content
     if isinstance(content, str):
         blocks: list[ContentBlock] = [TextBlock(text=content)] if content else []
     else:
         blocks = list(_blocks(content))
-        if unknown := [dict(part.raw) for part in content if isinstance(part, UnknownPart)]:
-            extra["unknown_parts"] = unknown
+    extra: dict[str, Any] = {}
     if message.tool_calls:
         calls = [
             replace(call, name=tool_names.get(call.name, call.name)) for call in message.tool_calls
         ]
         blocks += [_call_block(call, complete=complete, truncated=truncated) for call in calls]
         extra["tool_calls"] = [_call_dict(call) for call in calls]
+    if not isinstance(content, str):
+        unknown = [dict(part.raw) for part in content if isinstance(part, UnknownPart)]
+        if unknown:
+            extra["unknown_parts"] = unknown
     return ChatMessage(
         role=MessageRole.ASSISTANT,
         blocks=blocks or [TextBlock(text="")],
@@ -300,12 +303,12 @@ def from_message(
     )
 
 
-def _blocks(content: Sequence[Part]) -> Iterator[ContentBlock]:
+def _blocks(parts: Sequence[Part]) -> Iterator[ContentBlock]:
     """Yield one text block for each run of text, followed by the citations within the run.
 
     `ChatMessage.content` joins text blocks with a newline, so a run must not be split.
     """
-    for is_text, run in groupby(content, lambda part: isinstance(part, TextPart | ReferencePart)):
+    for is_text, run in groupby(parts, lambda part: isinstance(part, TextPart | ReferencePart)):
         to_blocks = _text_run if is_text else _other_run
         yield from to_blocks(list(run))
 
