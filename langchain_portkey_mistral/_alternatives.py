@@ -45,8 +45,8 @@ else:
 class AlternativeChats(StructuresOutput, StreamsEvents, Bindable, _Alternatives):
     """Chat models of which the config of a run chooses one; what is bound is bound to each of them."""
 
-    def _binding(self) -> BoundModel:
-        return BoundChatModel(bound=self, kwargs={}, config={})
+    def _binding(self, kwargs: Mapping[str, Any]) -> BoundModel:
+        return BoundChatModel(bound=self, kwargs=kwargs, config={})
 
     def bind_tools(
         self, tools: Sequence[ToolLike], **kwargs: Any

@@ -215,7 +215,7 @@ class BoundChatModel(StructuresOutput, BoundModel):
 class Bindable:
     """Makes bindings of the classes in this module; comes first in the bases of a model."""
 
-    def _binding(self) -> BoundModel:
+    def _binding(self, kwargs: Mapping[str, Any]) -> BoundModel:
         raise NotImplementedError
 
     if not TYPE_CHECKING:  # LangChain declares its own return types
@@ -226,16 +226,16 @@ class Bindable:
             A `portkey_config` is parsed, and thereby validated, immediately. The repr of the binding shows neither the
             keys of a config nor the values of headers.
             """
-            return self._binding().bind(**kwargs)
+            return self._binding(with_redacted_reprs(kwargs))
 
         def with_listeners(self, **listeners: Any) -> Runnable[LanguageModelInput, Any]:
             """Return the model with listeners; see LangChain's `Runnable.with_listeners`."""
-            return self._binding().with_listeners(**listeners)
+            return self._binding({}).with_listeners(**listeners)
 
         def with_alisteners(self, **listeners: Any) -> Runnable[LanguageModelInput, Any]:
             """Return the model with async listeners; see LangChain's `Runnable.with_alisteners`."""
-            return self._binding().with_alisteners(**listeners)
+            return self._binding({}).with_alisteners(**listeners)
 
         def with_types(self, **types: Any) -> Runnable[LanguageModelInput, Any]:
             """Return the model with other types; see LangChain's `Runnable.with_types`."""
-            return self._binding().with_types(**types)
+            return self._binding({}).with_types(**types)

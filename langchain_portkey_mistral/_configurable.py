@@ -41,8 +41,8 @@ class ConfigurableChat(StructuresOutput, StreamsEvents, Bindable, _Configurable)
 
     method_calls: tuple[MethodCall, ...] = ()
 
-    def _binding(self) -> BoundModel:
-        return BoundChatModel(bound=self, kwargs={}, config={})
+    def _binding(self, kwargs: Mapping[str, Any]) -> BoundModel:
+        return BoundChatModel(bound=self, kwargs=kwargs, config={})
 
     def with_config(self, config: RunnableConfig | None = None, **kwargs: Any) -> ConfigurableChat:
         """Return the model with a config for every run, in addition to one that it has."""

@@ -58,8 +58,8 @@ class PortkeyMistralLanguageModel(
         }
         return super().configurable_fields(**described)
 
-    def _binding(self) -> BoundModel:
-        return BoundModel(bound=self, kwargs={}, config={})
+    def _binding(self, kwargs: Mapping[str, Any]) -> BoundModel:
+        return BoundModel(bound=self, kwargs=kwargs, config={})
 
     @property
     def _identifying_params(self) -> Mapping[str, Any]:
@@ -95,7 +95,7 @@ class PortkeyMistralLanguageModel(
             self, config: RunnableConfig | None = None, **kwargs: Any
         ) -> Runnable[LanguageModelInput, Any]:
             """Return the model with a config for every run; see LangChain's `Runnable.with_config`."""
-            return self._binding().with_config(config, **kwargs)
+            return self._binding({}).with_config(config, **kwargs)
 
     def get_num_tokens(self, text: str) -> int:
         """Count the tokens of a text offline: exactly if `mistral-common` is installed, else an estimate.

@@ -383,8 +383,8 @@ class ChatPortkeyMistral(
 
     # --- bindings
 
-    def _binding(self) -> BoundChatModel:
-        return BoundChatModel(bound=self, kwargs={}, config={})
+    def _binding(self, kwargs: Mapping[str, Any]) -> BoundChatModel:
+        return BoundChatModel(bound=self, kwargs=kwargs, config={})
 
     if TYPE_CHECKING:
 
