@@ -97,3 +97,11 @@ def test_token_usage_of_several_calls_is_added_with_its_details() -> None:
         "prompt_tokens_details": {"cached_tokens": 8, "audio_tokens": 2},
         "completion_tokens_details": {"reasoning_tokens": 4},
     }
+
+
+def test_adding_token_usage_leaves_that_of_each_call_as_it_was() -> None:
+    usage = replace(Usage(prompt_tokens=10, completion_tokens=5, total_tokens=15), **DETAILS)
+    outputs = [{"model_name": "a", "token_usage": token_usage(usage)} for _ in range(2)]
+    for total in (sum_token_usage(outputs[:1]), sum_token_usage(outputs)):
+        total["token_usage"]["total_tokens"] = 0
+    assert [output["token_usage"] for output in outputs] == [token_usage(usage)] * 2
