@@ -37,8 +37,8 @@ def count(raw: Mapping[str, Any], name: str) -> int | None:
 
 def choice_index(choice: Mapping[str, Any], default: int) -> int:
     """Return the index of a choice."""
-    index = integer(choice, "index")
-    return default if index is None or index < 0 else index
+    index = choice.get("index")
+    return index if type(index) is int and index >= 0 else default
 
 
 def finish_reason(choice: Mapping[str, Any]) -> str | None:

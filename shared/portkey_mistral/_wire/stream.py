@@ -32,6 +32,8 @@ from portkey_mistral.settings.limits import MAX_RESPONSE_BYTES
 __all__ = ["StreamDecoder", "deltas_of_response"]
 
 _DONE = b"[DONE]"
+_PLAIN = frozenset({"role", "content"})
+"""The members of a delta that is text and nothing else, as most are."""
 
 
 class StreamDecoder:
@@ -138,18 +140,28 @@ class StreamDecoder:
             raise MalformedEvent(
                 f"An event of the stream is {type(event).__name__}, not an object."
             )
-        reported = decode_usage(event.get("usage"), service_tier=event.get("service_tier"))
-        self.usage = reported or self.usage
-        if (error := in_band_error(event, secrets=self._secrets)) is not None:
-            raise error
+        reported = event.get("usage")
+        if reported is not None:
+            reported = decode_usage(reported, service_tier=event.get("service_tier"))
+            self.usage = reported or self.usage
+        choices = event.get("choices") or []
+        if "error" in event or not choices:
+            self._raise_if_error(event)
         if "hook_results" in event:
             self.guardrails += guardrail_verdicts(event, self._secrets)
-        choices = event.get("choices") or []
         if not isinstance(choices, list):
             raise MalformedEvent("The choices of a streamed event are not a list.")
         for choice in choices:
             self._decode_choice(choice, event, deltas)
-        self._report_usage(event, deltas, alone=not choices and reported is not None)
+        if self.usage is not None and not self._reported_usage:
+            self._report_usage(
+                self.usage, event, deltas, alone=not choices and reported is not None
+            )
+
+    def _raise_if_error(self, event: Mapping[str, Any]) -> None:
+        error = in_band_error(event, secrets=self._secrets)
+        if error is not None:
+            raise error
 
     def _decode_choice(self, raw: Any, event: Mapping[str, Any], deltas: list[Delta]) -> None:
         if not isinstance(raw, dict):
@@ -160,26 +172,29 @@ class StreamDecoder:
             decoder = self._choices[index] = _ChoiceDecoder(index)
         delta = decoder.decode(raw, event)
         reason = finish_reason(raw)
+        if reason is None:
+            deltas.append(delta)
+            return
         failure = failure_message(reason, has_content=decoder.has_content)
         if failure is not None:
             if delta.text or delta.parts or delta.tool_calls:
                 deltas.append(delta)
             raise InBandError(failure, body=scrub_json(event, self._secrets), is_completion=True)
-        deltas.append(delta if reason is None else decoder.finish(delta, reason))
+        deltas.append(decoder.finish(delta, reason))
 
-    def _report_usage(self, event: Mapping[str, Any], deltas: list[Delta], *, alone: bool) -> None:
+    def _report_usage(
+        self, usage: Usage, event: Mapping[str, Any], deltas: list[Delta], *, alone: bool
+    ) -> None:
         """Return the usage once: with a finish reason, or on a delta of its own.
 
         Mistral sends it with the finish reason, some of its models alone after it, and vLLM with every event.
         """
-        if self.usage is None or self._reported_usage:
-            return
         last = deltas[-1] if deltas else None
         if last is not None and last.raw is event and last.finish_reason is not None:
-            deltas[-1] = replace(last, usage=self.usage)
+            deltas[-1] = replace(last, usage=usage)
         elif alone:
             id_, model = string(event, "id"), string(event, "model")
-            deltas.append(Delta(choice=-1, usage=self.usage, id=id_, model=model, raw=event))
+            deltas.append(Delta(choice=-1, usage=usage, id=id_, model=model, raw=event))
         else:
             return
         self._reported_usage = True
@@ -199,20 +214,29 @@ class _ChoiceDecoder:
 
     def decode(self, choice: Mapping[str, Any], event: Mapping[str, Any]) -> Delta:
         raw = choice.get("delta") or choice.get("message")
-        raw = raw if isinstance(raw, dict) else {}
-        text, parts = _content(raw)
+        if not isinstance(raw, dict):
+            raw = {}
+        text = raw.get("content")
+        parts: tuple[Part, ...] = ()
+        calls: tuple[ToolCallDelta, ...] = ()
+        if not isinstance(text, str) or not _PLAIN.issuperset(raw):
+            text, parts = _content(raw)
+            calls = self._decode_more(raw)
+        if text or parts or calls or self._refusal:
+            self.has_content = True
+        tokens = logprobs(choice) if "logprobs" in choice else None
+        id_, model = string(event, "id"), string(event, "model")
+        return Delta(self._index, text, parts, calls, None, None, tokens, id_, model, event)
+
+    def _decode_more(self, raw: Mapping[str, Any]) -> tuple[ToolCallDelta, ...]:
+        """Take the refusal of a delta, and return its tool calls."""
         calls: tuple[ToolCallDelta, ...] = ()
         if raw.get("tool_calls"):
             self._tool_calls = self._tool_calls or ToolCallDecoder()
             calls = self._tool_calls.feed(raw["tool_calls"])
         if (refused := refusal_in(raw)) is not None:
             self._refusal.append(refused)
-        if text or parts or calls or self._refusal:
-            self.has_content = True
-        id_, model = string(event, "id"), string(event, "model")
-        return Delta(
-            self._index, text, parts, calls, None, None, logprobs(choice), id_, model, event
-        )
+        return calls
 
     def finish(self, delta: Delta, reason: str) -> Delta:
         """Return the last delta, with the whole refusal, and with ids for calls that never got one."""
