@@ -38,26 +38,34 @@ class SSEDecoder:
         Raises:
             MalformedEvent: an event grows beyond `max_bytes`.
         """
+        if self._pending or self._after_cr or b"\r" in data or not data.endswith(b"\n\n"):
+            data = self._whole_events(data)
+            if not data:
+                return []
+        if self._at_start:
+            data, self._at_start = data.removeprefix(_BOM), False
+        values = []
+        for event in data[:-2].split(b"\n\n"):
+            if event.startswith(b"data: ") and b"\n" not in event:
+                values.append(event[6:])
+            elif (value := _data(event)) is not None:
+                values.append(value)
+        return values
+
+    def _whole_events(self, data: bytes) -> bytes:
+        """Return the events that these bytes complete, each with the empty line after it, and keep the rest."""
         if len(self._pending) > self._max_bytes:
             raise MalformedEvent(f"An event of the stream is larger than {self._max_bytes} bytes.")
         # Only the new bytes are searched: searching all pending bytes again would take quadratic time, and block the
         # event loop (CWE-407).
         searched = max(len(self._pending) - 1, 0)
-        data = self._with_lf_only(data)
-        if not self._pending and data.endswith(b"\n\n"):  # whole events, as servers send them
-            return self._data_of_each(data[:-2])
-        self._pending += data
-        end = self._pending.rfind(b"\n\n", searched)
-        if end < 0:
-            return []
+        self._pending += self._with_lf_only(data)
+        end = self._pending.rfind(b"\n\n", searched) + 2
+        if end < 2:
+            return b""
         events = bytes(self._pending[:end])
-        del self._pending[: end + 2]
-        return self._data_of_each(events)
-
-    def _data_of_each(self, events: bytes) -> list[bytes]:
-        if self._at_start:
-            events, self._at_start = events.removeprefix(_BOM), False
-        return [data for data in map(_data, events.split(b"\n\n")) if data is not None]
+        del self._pending[:end]
+        return events
 
     def _with_lf_only(self, data: bytes) -> bytes:
         """Replace CRLF and CR by LF. An LF right after a CR belongs to the same line end, even in the next chunk."""
@@ -72,8 +80,6 @@ class SSEDecoder:
 
 def _data(event: bytes) -> bytes | None:
     """Return the `data` lines of an event, joined by LF; None if it has none. Other fields are ignored."""
-    if event.startswith(b"data: ") and b"\n" not in event:
-        return event[6:]
     values = [
         line[5:].removeprefix(b" ")
         for line in event.split(b"\n")
