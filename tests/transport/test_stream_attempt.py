@@ -85,8 +85,6 @@ def read(attempt_stream: StreamAttempt, data: bytes, prefix: str = "") -> str:
     attempt_stream.opened(sent, 200, {})
     try:
         given += attempt_stream.feed(data)
-        if attempt_stream.fault is not None:
-            raise attempt_stream.fault
         given += attempt_stream.end()
     except STREAM_FAULTS as fault:
         given += attempt_stream.failed(fault, sent)

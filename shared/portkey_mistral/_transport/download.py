@@ -36,7 +36,8 @@ def exchange_to(file: IO[bytes], start: int) -> Exchange[int]:
                     return classified(call, wire_request, response, body)
                 file.seek(start)
                 file.truncate()
-                for data in ReadDeadline(response, call, WHOLE_BODY).watched(response.chunks()):
+                deadline, chunks = ReadDeadline(response, call, WHOLE_BODY), response.chunks()
+                while (data := deadline.next(chunks)) is not None:
                     file.write(data)
                 headers = response.headers
                 outcome = Answered(time.monotonic(), response.status)

@@ -53,9 +53,10 @@ STREAM_FAULTS = (StreamFault, PrefixMismatchError)
 class StreamAttempt:
     """The stream of one attempt.
 
-    `finished` is set once it has ended, `fault` if the last bytes contained one, `done` if the response has ended
-    although the body may not have. `so_far` is the text of interrupted attempts that this one continues, `spent` their
-    usage. `started` is monotonic. `deltas` counts the deltas received; keep-alive comments do not count.
+    `finished` is set once it has ended, `is_over` if the response has ended although the body may not have: with
+    `[DONE]`, or with a fault, which `end` raises. `done` means the former. `so_far` is the text of interrupted attempts
+    that this one continues, `spent` their usage. `started` is monotonic. `deltas` counts the deltas received;
+    keep-alive comments do not count.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class StreamAttempt:
         observer: CallObserver = UNOBSERVED,
     ) -> None:
         self.finished: FinishedAttempt[Any] | None = None
-        self.fault: StreamFault | None = None
+        self.is_over = False
         self.committed = bool(so_far)
         self.started = time.monotonic()
         self.deltas = 0
@@ -110,10 +111,10 @@ class StreamAttempt:
     def feed(self, data: bytes) -> list[Delta]:
         """Return the deltas of these bytes, none before the first content.
 
-        A fault in the same bytes is kept in `fault`, to be raised after the deltas.
+        A fault after them sets `is_over`, and is raised by `end`.
         """
         deltas = self._decoder.feed(data)
-        self.fault = self._decoder.fault
+        self.is_over = self._decoder.is_over
         self.deltas += len(deltas)
         if self._trimmer is not None or not self.committed:
             deltas = self._release(deltas)
@@ -123,7 +124,7 @@ class StreamAttempt:
         """The body, or the response in it, has ended. Return the deltas that were still held back.
 
         Raises:
-            StreamFault, PrefixMismatchError: it ended prematurely.
+            StreamFault, PrefixMismatchError: it ended prematurely, or with a fault after the last deltas.
         """
         self._decoder.finish()
         if self._trimmer is not None:
@@ -236,11 +237,11 @@ class StreamAttempt:
 
     def _record(self, deltas: list[Delta]) -> list[Delta]:
         """Add deltas to the response; a usage is replaced by that of the whole call."""
-        for at, delta in enumerate(deltas):
+        for delta in deltas:
             if delta.usage is not None:
                 self._reported_usage = delta.usage
-                deltas[at] = replace(delta, usage=self.usage())
-            self._response.add(deltas[at])
+                delta.usage = self.usage()
+            self._response.add(delta)
         if deltas:
             self.observer.received(len(deltas))
         return deltas

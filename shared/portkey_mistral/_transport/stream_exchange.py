@@ -50,14 +50,19 @@ def exchange_stream(
             ConcurrencySlot(call.limits.concurrency, call.deadline) as slot,
             closing(_exchange(call, attempt, ready, stream)) as batches,
         ):
-            for deltas in batches:
-                slot.idle()
-                yield deltas
-                slot.in_use()
+            yield from batches if call.limits.concurrency is None else _noted(slot, batches)
     finally:
         stream.closed_early()
         if stream.finished is not None:
             finish(call, stream.finished)
+
+
+def _noted(slot: ConcurrencySlot, batches: Iterator[list[Delta]]) -> Iterator[list[Delta]]:
+    """Note who holds the slot, and whether it reads: see `ConcurrencySlot`."""
+    for deltas in batches:
+        slot.idle()
+        yield deltas
+        slot.in_use()
 
 
 def _exchange(
@@ -90,12 +95,10 @@ def _exchange(
 def _events(
     call: Call[ChatResponse], response: TransportResponse, stream: StreamAttempt
 ) -> Iterator[list[Delta]]:
-    chunks = response.chunks()
-    for data in ReadDeadline(response, call, stream).watched(chunks):
+    deadline, chunks = ReadDeadline(response, call, stream), response.chunks()
+    while (data := deadline.next(chunks)) is not None:
         yield stream.feed(data)
-        if stream.fault is not None:
-            raise stream.fault
-        if stream.done:
+        if stream.is_over:
             break
     yield stream.end()
     if stream.done:
@@ -153,11 +156,9 @@ class AsyncStreamExchange:
 
     async def _read(self, wire_request: WireRequest) -> list[Delta]:
         stream = self._stream
-        if self._response is None or self._chunks is None or self._read_deadline is None:
+        if self._chunks is None or self._read_deadline is None:
             return await self._open(wire_request)
-        if stream.fault is not None:
-            raise stream.fault
-        if stream.done:
+        if stream.is_over:
             return stream.end()
         data = await self._read_deadline.anext(self._chunks)
         return stream.end() if data is None else stream.feed(data)

@@ -164,10 +164,8 @@ class Stream(_StreamBase, Iterator[Delta]):
         return self
 
     def __next__(self) -> Delta:
-        if not self._ready:
-            self._ready.extend(self.read())
-        if not self._ready:
-            raise StopIteration
+        while not self._ready:
+            self._ready.extend(next(self._batches))
         return self._ready.popleft()
 
     def __enter__(self) -> Self:
@@ -224,10 +222,8 @@ class AsyncStream(_StreamBase, AsyncIterator[Delta]):
         return self
 
     async def __anext__(self) -> Delta:
-        if not self._ready:
-            self._ready.extend(await self.read())
-        if not self._ready:
-            raise StopAsyncIteration
+        while not self._ready:
+            self._ready.extend(await anext(self._batches))
         return self._ready.popleft()
 
     async def __aenter__(self) -> Self:

@@ -50,8 +50,10 @@ def body_in_time(response: TransportResponse, call: Call[Any], progress: Progres
         ResponseTooLarge: it has more bytes than `max_response_bytes`.
     """
     body = _Body(response, call)
+    deadline = ReadDeadline(response, call, progress)
     try:
-        for data in ReadDeadline(response, call, progress).watched(response.chunks()):
+        chunks = response.chunks()
+        while (data := deadline.next(chunks)) is not None:
             if body.add(data):
                 break
     except DecodingError:
@@ -117,33 +119,29 @@ class ReadDeadline:
         self._deltas = 0
         self._quiet_since = 0.0
 
-    def watched(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """Yield the chunks.
+    def next(self, chunks: Iterator[bytes]) -> bytes | None:
+        """Return the next chunk, None after the last.
 
         Raises:
-            StalledError: the next one did not arrive in time.
+            StalledError: it did not arrive in time.
         """
-        while True:
+        if self._changes:
             self._set_limits()
-            try:
-                data = next(chunks, None)
-            except ReadTimeout as fault:
-                raise self._stalled() from fault
-            if data is None:
-                return
-            yield data
+        try:
+            return next(chunks, None)
+        except ReadTimeout as fault:
+            raise self._stalled() from fault
 
     async def anext(self, chunks: AsyncIterator[bytes]) -> bytes | None:
-        """Return the next chunk, None after the last. The async twin of `watched`."""
-        self._set_limits()
+        """The async twin of `next`."""
+        if self._changes:
+            self._set_limits()
         try:
             return await anext(chunks, None)
         except ReadTimeout as fault:
             raise self._stalled() from fault
 
     def _set_limits(self) -> None:
-        if not self._changes:
-            return
         if self._progress.deltas != self._deltas:
             # Restart the idle timer now, not when the deltas arrived, so time that the caller spent on them does not
             # count.

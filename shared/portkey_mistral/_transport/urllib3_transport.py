@@ -167,27 +167,21 @@ class Urllib3Response:
     def chunks(self) -> Iterator[bytes]:
         try:
             decoder = decoder_for(self.headers)
-            while data := self._read():
+            # A recording (vcrpy) has no `length_remaining`.
+            has_length = getattr(self._raw, "length_remaining", None) is not None
+            while data := self._raw.read1(PIECE):
                 if decoder is None:
                     yield data
                 else:
                     yield from decoder.feed(data)
-                if self._is_complete():
+                if has_length and self._raw.length_remaining == 0:
                     break
             if decoder is not None:
                 decoder.finish()
-        finally:
-            self.close()
-
-    def _is_complete(self) -> bool:
-        """Whether all of a body of known length was read. A recording (vcrpy) has no `length_remaining`."""
-        return getattr(self._raw, "length_remaining", None) == 0
-
-    def _read(self) -> bytes:
-        try:
-            return self._raw.read1(PIECE)
         except FAULTS as fault:
             raise transport_error(fault, is_sent=self._exchange.is_sent) from without_frames(fault)
+        finally:
+            self.close()
 
     def close(self) -> None:
         if not self._is_open:

@@ -51,6 +51,7 @@ class StreamDecoder:
         "done",
         "fault",
         "guardrails",
+        "is_over",
         "usage",
     )
 
@@ -67,6 +68,8 @@ class StreamDecoder:
         """`[DONE]` was received: the response is over. Only verdicts of guardrails may follow; see `feed_trailer`."""
         self.fault: StreamFault | None = None
         """The first fault, once there is one."""
+        self.is_over = False
+        """`done`, or a fault: the next bytes are not part of the response."""
         self.guardrails: tuple[GuardrailVerdict, ...] = ()
         """The verdicts of a gateway's guardrails, which have events of their own."""
 
@@ -93,10 +96,10 @@ class StreamDecoder:
                 elif payload:
                     self._decode(payload, deltas)
         except StreamFault as fault:
-            self.fault = fault
+            self.fault, self.is_over = fault, True
         except Exception as fault:  # noqa: BLE001  whatever a server sends, a caller gets one of our errors
             self.fault = MalformedEvent(f"An event of the stream cannot be decoded: {fault}")
-            self.fault.__cause__ = fault
+            self.fault.__cause__, self.is_over = fault, True
         if self.fault is not None and not deltas:
             raise self.fault
         return deltas
@@ -108,7 +111,7 @@ class StreamDecoder:
                 self._decode_trailer(payload)
 
     def _decode_trailer(self, payload: bytes) -> None:
-        self.done = True
+        self.done = self.is_over = True
         with suppress(ValueError):  # `[DONE]` itself is no JSON
             self.guardrails += guardrail_verdicts(loads(payload), self._secrets)
 
