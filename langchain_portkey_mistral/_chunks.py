@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.tool import ToolCallChunk
@@ -37,6 +37,9 @@ TEXT_INDEX = 0
 # A text block that already has citations. More citations belong to it; more text starts a new block,
 # or the citations would seem to cover it too.
 _CITED_TEXT = "cited text"
+
+# What callbacks read from the `generation_info` of a chunk.
+_REPORTED = ("finish_reason", "logprobs")
 
 
 class ChunkBuilder:
@@ -71,8 +74,8 @@ class ChunkBuilder:
         if delta.logprobs:
             metadata["logprobs"] = dict(delta.logprobs)
         return AIMessageChunk(
-            content=cast("_LangChainContent", content),
-            tool_call_chunks=[self._tool_call_chunk(call) for call in delta.tool_calls],
+            content=content,
+            tool_call_chunks=self._tool_call_chunks(delta) if delta.tool_calls else [],
             response_metadata=metadata,
         )
 
@@ -86,7 +89,7 @@ class ChunkBuilder:
         content = self._content(delta)
         if isinstance(content, str):
             content = [{"type": "text", "text": content, "index": TEXT_INDEX}] if content else []
-        return [*content, *(dict(self._tool_call_chunk(call)) for call in delta.tool_calls)]
+        return [*content, *map(dict, self._tool_call_chunks(delta))]
 
     def finish(self, info: CallInfo) -> AIMessageChunk:
         """Build the last chunk: usage, finish reason, and how the call went."""
@@ -105,17 +108,21 @@ class ChunkBuilder:
         return self._metadata.finish_reason in TRUNCATED
 
     def _record(self, delta: Delta) -> None:
+        if delta.choice != self._choice:
+            self._choose(delta.choice)
+        self._metadata.record(delta)
+
+    def _choose(self, choice: int) -> None:
         if self._choice < 0:
-            self._choice = delta.choice  # some servers count from 1; usage alone has -1
-        if delta.choice not in (-1, self._choice):
+            self._choice = choice  # some servers count from 1; usage alone has -1
+        elif choice != -1:
             raise ResponseFormatError(
                 "The server streamed several choices, but a LangChain stream is one message. Use n=1."
             )
-        self._metadata.record(delta)
 
-    def _content(self, delta: Delta) -> str | list[dict[str, Any]]:
+    def _content(self, delta: Delta) -> str | list[Any]:
         """Return text as a string until a part of another type arrives, and blocks from then on."""
-        if not self._has_blocks and is_plain_text(delta.parts):
+        if not self._has_blocks and (not delta.parts or is_plain_text(delta.parts)):
             if delta.text:
                 self._open_block = ("text", TEXT_INDEX)
             return delta.text
@@ -144,6 +151,9 @@ class ChunkBuilder:
         index = self._next_index
         self._next_index += 1
         return index
+
+    def _tool_call_chunks(self, delta: Delta) -> list[ToolCallChunk]:
+        return [self._tool_call_chunk(call) for call in delta.tool_calls]
 
     def _tool_call_chunk(self, delta: ToolCallDelta) -> ToolCallChunk:
         call = self._tool_calls.get(delta.index)
@@ -194,10 +204,8 @@ class _StreamedToolCall:
 
 
 def to_generation_chunk(message: AIMessageChunk) -> ChatGenerationChunk:
-    """Wrap a message chunk as `_stream` yields it; callbacks read `generation_info` from it."""
-    metadata = message.response_metadata
-    info = {name: metadata[name] for name in ("finish_reason", "logprobs") if name in metadata}
-    return ChatGenerationChunk(message=message, generation_info=info or None)
-
-
-_LangChainContent: TypeAlias = "str | list[str | dict[Any, Any]]"
+    """Wrap a message chunk as `_stream` yields it."""
+    metadata, info = message.response_metadata, None
+    if not metadata.keys().isdisjoint(_REPORTED):
+        info = {name: metadata[name] for name in _REPORTED if name in metadata}
+    return ChatGenerationChunk(message=message, generation_info=info)

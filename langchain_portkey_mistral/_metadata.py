@@ -56,11 +56,13 @@ class AnswerMetadata:
     def record(self, delta: Delta) -> None:
         """Update the facts from a delta of the stream."""
         self.model = delta.model or self.model
-        if delta.id and delta.id != self.id:
+        if delta.id != self.id and delta.id:
             self.id = delta.id
             self.created = delta.raw.get("created")
-        self.finish_reason = delta.finish_reason or self.finish_reason
-        self.usage = delta.usage or self.usage
+        if delta.finish_reason:
+            self.finish_reason = delta.finish_reason
+        if delta.usage:
+            self.usage = delta.usage
 
     def as_dict(self, info: CallInfo) -> dict[str, Any]:
         """Return the facts with those about the call; see `answer_metadata`."""

@@ -313,9 +313,10 @@ class ChatPortkeyMistral(
             request, tool_names = to_stream_request(self, messages, stop, kwargs)
             chunks = ChunkBuilder(tool_names)
             with self.client.stream(request, to_call_options(kwargs)) as stream:
-                for delta in stream:
-                    if chunk := chunks.add(delta):
-                        yield to_generation_chunk(chunk)
+                while deltas := stream.read():
+                    for delta in deltas:
+                        if (chunk := chunks.add(delta)) is not None:
+                            yield to_generation_chunk(chunk)
                 yield to_generation_chunk(chunks.finish(stream.info))
 
     async def _astream(
@@ -329,9 +330,10 @@ class ChatPortkeyMistral(
             request, tool_names = to_stream_request(self, messages, stop, kwargs)
             chunks = ChunkBuilder(tool_names)
             async with self.client.astream(request, to_call_options(kwargs)) as stream:
-                async for delta in stream:
-                    if chunk := chunks.add(delta):
-                        yield to_generation_chunk(chunk)
+                while deltas := await stream.read():
+                    for delta in deltas:
+                        if (chunk := chunks.add(delta)) is not None:
+                            yield to_generation_chunk(chunk)
                 yield to_generation_chunk(chunks.finish(stream.info))
 
     # LangChain looks these two up by name, for `stream_events(version="v3")`.
