@@ -12,7 +12,7 @@ from llama_index.core.base.llms.types import ChatResponse, CompletionResponse, L
 from llamaindex_portkey_mistral._messages import from_message
 from portkey_mistral import responses as core
 from portkey_mistral.adapter_support import drop_none
-from portkey_mistral.messages import Message, ThinkingPart
+from portkey_mistral.messages import Message, Part, ThinkingPart
 
 __all__ = ["from_delta", "from_fim_response", "from_response", "to_completion"]
 
@@ -48,7 +48,7 @@ def from_delta(
     if not (delta.text or delta.parts or delta.tool_calls):
         return None
     message = _limited(message, single_call=single_call)
-    thinking = "".join(part.text for part in delta.parts if isinstance(part, ThinkingPart))
+    thinking = _thinking(delta.parts) if delta.parts else ""
     return ChatResponse(
         message=from_message(message, tool_names, complete=False),
         delta=delta.text,
@@ -56,6 +56,10 @@ def from_delta(
         logprobs=_logprobs(delta.logprobs),
         additional_kwargs={"thinking_delta": thinking} if thinking else {},
     )
+
+
+def _thinking(parts: Sequence[Part]) -> str:
+    return "".join(part.text for part in parts if isinstance(part, ThinkingPart))
 
 
 def to_completion(response: ChatResponse) -> CompletionResponse:

@@ -69,9 +69,11 @@ class _Choice:
         return content
 
     def message(self) -> Message:
+        return Message("assistant", self.content(), self._tool_calls() if self.calls else ())
+
+    def _tool_calls(self) -> tuple[ToolCall, ...]:
         truncated = self.finish_reason in TRUNCATED
-        calls = tuple(self.calls[index].done(truncated=truncated) for index in sorted(self.calls))
-        return Message("assistant", self.content(), calls)
+        return tuple(self.calls[index].done(truncated=truncated) for index in sorted(self.calls))
 
 
 class Assembler:
