@@ -66,8 +66,7 @@ class ChunkBuilder:
             ResponseFormatError: the delta belongs to a second choice, which LangChain would merge into the
                 first.
         """
-        self._record(delta)
-        content = self._content(delta)
+        content = self._take(delta)
         if not (content or delta.tool_calls or delta.logprobs):
             return None
         metadata: dict[str, Any] = {"model_provider": PROVIDER}
@@ -85,8 +84,7 @@ class ChunkBuilder:
         Raises:
             ResponseFormatError: the delta belongs to a second choice.
         """
-        self._record(delta)
-        content = self._content(delta)
+        content = self._take(delta)
         if isinstance(content, str):
             content = [{"type": "text", "text": content, "index": TEXT_INDEX}] if content else []
         return [*content, *map(dict, self._tool_call_chunks(delta))]
@@ -107,10 +105,18 @@ class ChunkBuilder:
         """Whether the answer was cut off, as far as it has been received."""
         return self._metadata.finish_reason in TRUNCATED
 
-    def _record(self, delta: Delta) -> None:
+    def _take(self, delta: Delta) -> str | list[Any]:
+        """Record a delta, and return its content: text until a part of another type arrives, blocks from then on."""
         if delta.choice != self._choice:
             self._choose(delta.choice)
         self._metadata.record(delta)
+        if not self._has_blocks and (not delta.parts or is_plain_text(delta.parts)):
+            if delta.text:
+                self._open_block = ("text", TEXT_INDEX)
+            return delta.text
+        self._has_blocks = True
+        parts = without_empty_text(delta.parts or (TextPart(delta.text),))
+        return _joined([self._block(part) for part in parts])
 
     def _choose(self, choice: int) -> None:
         if self._choice < 0:
@@ -119,16 +125,6 @@ class ChunkBuilder:
             raise ResponseFormatError(
                 "The server streamed several choices, but a LangChain stream is one message. Use n=1."
             )
-
-    def _content(self, delta: Delta) -> str | list[Any]:
-        """Return text as a string until a part of another type arrives, and blocks from then on."""
-        if not self._has_blocks and (not delta.parts or is_plain_text(delta.parts)):
-            if delta.text:
-                self._open_block = ("text", TEXT_INDEX)
-            return delta.text
-        self._has_blocks = True
-        parts = without_empty_text(delta.parts or (TextPart(delta.text),))
-        return _joined([self._block(part) for part in parts])
 
     def _block(self, part: Part) -> dict[str, Any]:
         if isinstance(part, ThinkingPart):
