@@ -26,7 +26,14 @@ from portkey_mistral._wire.sse import SSEDecoder
 from portkey_mistral._wire.tool_call_decoder import ToolCallDecoder
 from portkey_mistral.guardrails import GuardrailVerdict
 from portkey_mistral.messages import Content, Part, TextPart, ThinkingPart, text_of
-from portkey_mistral.responses import ChatResponse, Choice, Delta, ToolCallDelta, Usage
+from portkey_mistral.responses import (
+    ChatResponse,
+    Choice,
+    Delta,
+    FinishReason,
+    ToolCallDelta,
+    Usage,
+)
 from portkey_mistral.settings.limits import MAX_RESPONSE_BYTES
 
 __all__ = ["StreamDecoder", "deltas_of_response"]
@@ -174,16 +181,25 @@ class StreamDecoder:
         if decoder is None:
             decoder = self._choices[index] = _ChoiceDecoder(index)
         delta = decoder.decode(raw, event)
-        reason = finish_reason(raw)
-        if reason is None:
+        if raw.get("finish_reason") is None:
             deltas.append(delta)
-            return
+        else:
+            self._finish_choice(decoder, delta, finish_reason(raw), deltas)
+
+    def _finish_choice(
+        self,
+        decoder: _ChoiceDecoder,
+        delta: Delta,
+        reason: FinishReason | None,
+        deltas: list[Delta],
+    ) -> None:
         failure = failure_message(reason, has_content=decoder.has_content)
-        if failure is not None:
-            if delta.text or delta.parts or delta.tool_calls:
-                deltas.append(delta)
-            raise InBandError(failure, body=scrub_json(event, self._secrets), is_completion=True)
-        deltas.append(decoder.finish(delta, reason))
+        if failure is None:
+            deltas.append(decoder.finish(delta, reason))
+            return
+        if delta.text or delta.parts or delta.tool_calls:
+            deltas.append(delta)
+        raise InBandError(failure, body=scrub_json(delta.raw, self._secrets), is_completion=True)
 
     def _report_usage(
         self, usage: Usage, event: Mapping[str, Any], deltas: list[Delta], *, alone: bool
@@ -241,7 +257,7 @@ class _ChoiceDecoder:
             self._refusal.append(refused)
         return calls
 
-    def finish(self, delta: Delta, reason: str) -> Delta:
+    def finish(self, delta: Delta, reason: FinishReason | None) -> Delta:
         """Return the last delta, with the whole refusal, and with ids for calls that never got one."""
         self.is_finished = True
         parts, calls = delta.parts, delta.tool_calls
