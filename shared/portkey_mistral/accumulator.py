@@ -63,7 +63,11 @@ class _Choice:
             self.logprobs += delta.logprobs.get("content") or ()
 
     def content(self) -> Content:
-        content = _content(self.parts)
+        pieces: list[Any] = self.parts
+        try:
+            content: Content = "".join(pieces)
+        except TypeError:  # not all of them are strings
+            content = _content_of_parts(pieces)
         # Keeps the joined parts, because joining all of them after every delta would take quadratic time.
         self.parts = [content] if isinstance(content, str) else list(content)
         return content
@@ -139,15 +143,8 @@ def _logprobs(tokens: list[Any]) -> Mapping[str, Any] | None:
     return {"content": tokens} if tokens else None
 
 
-def _content(pieces: list[Any]) -> Content:
-    """Join consecutive parts of the same type; content that is only text is returned as text."""
-    try:
-        return "".join(pieces)
-    except TypeError:  # not all of them are strings
-        return _content_of_parts(pieces)
-
-
 def _content_of_parts(pieces: list[Part | str]) -> Content:
+    """Join consecutive parts of the same type; content that is only text is returned as text."""
     runs: list[list[Part]] = []
     for piece in pieces:
         part = TextPart(piece) if isinstance(piece, str) else piece
