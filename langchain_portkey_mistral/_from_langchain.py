@@ -69,18 +69,15 @@ def to_messages(messages: Sequence[BaseMessage]) -> list[Message]:
     Raises:
         InvalidRequestError: Mistral cannot take a message or block; the error names its location.
     """
-    return [
-        converted
-        for index, message in enumerate(messages)
-        for converted in _converter(message, index)(message, index)
-    ]
+    converted: list[Message] = []
+    for index, message in enumerate(messages):
+        convert = _CONVERTERS.get(type(message)) or _inherited_converter(message, index)
+        converted += convert(message, index)
+    return converted
 
 
-def _converter(message: BaseMessage, index: int) -> _Converter:
-    cls = type(message)
-    if converter := _CONVERTERS.get(cls):
-        return converter
-    for base in cls.__mro__:
+def _inherited_converter(message: BaseMessage, index: int) -> _Converter:
+    for base in type(message).__mro__:
         if converter := _CONVERTERS.get(base):
             return converter
     raise InvalidRequestError(
@@ -161,13 +158,14 @@ def _is_tool_result(block: str | Block) -> bool:
 
 
 def _assistant(message: AIMessage, index: int) -> Sequence[Message]:
-    content = _assistant_content(message, index)
-    try:
-        calls = _tool_calls(message)
-    except TypeError as error:
-        raise InvalidRequestError(
-            f"messages[{index}]: the arguments of a tool call cannot be written as JSON: {error}."
-        ) from None
+    calls: tuple[ToolCall, ...] = ()
+    if isinstance(message.content, str) and not message.additional_kwargs:
+        content: Content = message.content
+        if message.tool_calls or message.invalid_tool_calls:
+            calls = _tool_calls(message, index)
+    else:
+        content = _assistant_content(message, index)
+        calls = _tool_calls(message, index)
     return (Message("assistant", content, calls, name=message.name, prefix=_is_prefix(message)),)
 
 
@@ -201,7 +199,7 @@ def _is_of_silent_model(message: AIMessage) -> bool:
 def _assistant_content(message: AIMessage, index: int) -> Content:
     """Convert the content, without blocks that repeat `tool_calls`."""
     content, extra = message.content, message.additional_kwargs
-    thinking, text = (_thinking_in(extra), _text_in(extra)) if extra else ("", "")
+    thinking, text = _thinking_in(extra), _text_in(extra)
     if isinstance(content, str) and not (thinking or text):
         return content
     blocks = [content] if isinstance(content, str) else [*content]
@@ -258,19 +256,26 @@ def _from_other_provider(part: Part, provider: str | None, index: int) -> Part:
 # --- tool calls
 
 
-def _tool_calls(message: AIMessage) -> tuple[ToolCall, ...]:
+def _tool_calls(message: AIMessage, index: int) -> tuple[ToolCall, ...]:
     """Convert the calls of a message; invalid ones too, because a tool message may answer them."""
-    calls = [ToolCall(call["id"], call["name"], _json(call["args"])) for call in message.tool_calls]
-    if message.invalid_tool_calls:
-        calls += [
-            ToolCall(call["id"], call["name"] or "", as_received(call["args"] or "{}"))
-            for call in message.invalid_tool_calls
+    try:
+        calls = [
+            ToolCall(call["id"], call["name"], _json(call["args"])) for call in message.tool_calls
         ]
-    if not isinstance(message.content, str):
-        calls += _tool_calls_in(message.content, known_ids={call.id for call in calls})
-    extra = message.additional_kwargs
-    if extra and not calls and isinstance(old := extra.get("function_call"), Mapping):
-        calls.append(_function_call(old))
+        if message.invalid_tool_calls:
+            calls += [
+                ToolCall(call["id"], call["name"] or "", as_received(call["args"] or "{}"))
+                for call in message.invalid_tool_calls
+            ]
+        if not isinstance(message.content, str):
+            calls += _tool_calls_in(message.content, known_ids={call.id for call in calls})
+        extra = message.additional_kwargs
+        if extra and not calls and isinstance(old := extra.get("function_call"), Mapping):
+            calls.append(_function_call(old))
+    except TypeError as error:
+        raise InvalidRequestError(
+            f"messages[{index}]: the arguments of a tool call cannot be written as JSON: {error}."
+        ) from None
     return tuple(calls)
 
 
