@@ -13,6 +13,7 @@ from langchain_core.messages import (
     BaseMessage,
     HumanMessage,
     SystemMessage,
+    ToolMessage,
 )
 from langgraph.graph import StateGraph
 from langgraph.graph.message import MessagesState
@@ -105,6 +106,19 @@ def test_only_the_beginning_of_an_answer_is_continued(name: str) -> None:
     assert sent[1]["content"] == "Once upon"
     assert sent[1].get("prefix", False) is continued
     assert [message["role"] for message in sent[2:]] == ([] if continued else ["user"])
+
+
+def test_a_message_that_a_late_tool_result_leaves_last_is_not_continued_if_it_was_finished() -> (
+    None
+):
+    model, wire = chat(answer("ok"))
+    call = {"name": "get_weather", "args": {"city": "Paris"}, "id": "call_1"}
+    calling = AIMessage("", tool_calls=[call])
+    finished = AIMessage("Wait.", response_metadata=FINISHED)
+    model.invoke([HumanMessage("Go."), calling, finished, ToolMessage("18", tool_call_id="call_1")])
+    *_, result, last, asked = wire.bodies[0]["messages"]
+    assert (result["role"], last["content"], asked["role"]) == ("tool", "Wait.", "user")
+    assert "prefix" not in last
 
 
 @pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
