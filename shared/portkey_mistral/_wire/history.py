@@ -7,7 +7,7 @@ result, or an assistant message that the model is to continue.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from portkey_mistral._wire.tool_results import are_sendable, is_result, with_paired_results
@@ -28,6 +28,14 @@ _BRIDGE = Message.assistant("OK")
 _CLOSING = Message.user("Please respond.")
 _OPENING = Message.user("(Earlier turns of this conversation are not shown.)")
 _ROLES = frozenset({"system", "user", "assistant", "tool"})
+# The roles that Mistral accepts at the start, and after each other, where no result of a tool is awaited.
+_FOLLOWERS: Mapping[Role | None, frozenset[Role]] = {
+    None: frozenset({"user", "system"}),
+    "system": frozenset({"user", "assistant", "system"}),
+    "user": frozenset({"assistant", "user", "system"}),
+    "assistant": frozenset({"user", "assistant"}),
+    "tool": frozenset({"assistant"}),
+}
 
 
 def repair(messages: Sequence[Message], *, new_answer: bool = False) -> list[Message]:
@@ -72,38 +80,27 @@ def _valid_part(messages: Sequence[Message]) -> int:
     before it. So a long history costs little more than a valid one if only its end has to be repaired.
     """
     previous: Role | None = None
-    awaited: Iterator[ToolCall] = iter(())
+    awaited: list[ToolCall] = []
     ids: set[str] = set()
     part = 0
     for at, message in enumerate(messages):
         role, calls = message.role, message.tool_calls
-        if (call := next(awaited, None)) is not None:
-            if not is_result(message, call):
-                return part
-        elif not _may_follow(message, previous):
+        follows = is_result(message, awaited.pop(0)) if awaited else role in _FOLLOWERS[previous]
+        if not follows:
             return part
         if role == "assistant":
-            part = at
-        if calls:
-            if role != "assistant" or not are_sendable(calls, ids):
+            if message.prefix or (not calls and _is_empty(message.content)):
                 return part
-            awaited = iter(calls)
+            part = at
+            if calls:
+                if not are_sendable(calls, ids):
+                    return part
+                awaited = list(calls)
+        elif calls or (role == "system" and not isinstance(message.content, str)):
+            return part
         previous = role
-    is_complete = previous in ("user", "tool") and next(awaited, None) is None
+    is_complete = previous in ("user", "tool") and not awaited
     return len(messages) if is_complete else part
-
-
-def _may_follow(message: Message, previous: Role | None) -> bool:
-    """Whether a message may follow one of this role, if no tool result is pending."""
-    match message.role:
-        case "user":
-            return previous != "tool"
-        case "assistant":
-            return previous is not None and not message.prefix and not _is_empty_assistant(message)
-        case "system":
-            return previous in (None, "system", "user") and isinstance(message.content, str)
-        case _:
-            return False
 
 
 def _is_empty_assistant(turn: Message) -> bool:
