@@ -114,10 +114,10 @@ def _chat(request: ChatRequest) -> dict[str, Any]:
         messages = list(map(with_name_in_text, messages))
     return {
         "model": request.model,
-        "messages": [encode_message(message) for message in messages],
+        "messages": list(map(encode_message, messages)),
         **_attributes(request, _CHAT),
         "stop": _stop(request.stop),
-        "tools": [_tool(tool) for tool in request.tools],
+        "tools": list(map(_tool, request.tools)),
         "tool_choice": _tool_choice(request.tool_choice),
         "response_format": _response_format(request.response_format),
         "prediction": _prediction(request.prediction),
@@ -184,7 +184,7 @@ def encode_message(message: Message) -> dict[str, Any]:
     }
     if role == "assistant":
         if message.tool_calls:
-            body["tool_calls"] = [_tool_call(call) for call in message.tool_calls]
+            body["tool_calls"] = list(map(_tool_call, message.tool_calls))
         if message.prefix:
             body["prefix"] = True
     elif role == "tool":

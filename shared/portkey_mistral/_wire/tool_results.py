@@ -160,22 +160,23 @@ def _arguments_object(call: ToolCall) -> str:
     Other arguments are wrapped, as Anthropic's documentation advises for its own API.
     """
     text = call.arguments
+    if _is_object(text):
+        return text
     try:
         arguments = call.parse_arguments()
-        return text if arguments and _is_json(text) else dumps(arguments).decode()
+        # Printable text that can be parsed is JSON, if nested more deeply than the check above reads.
+        return text if arguments and text.isprintable() else dumps(arguments).decode()
     except ValueError:
         return dumps({"INVALID_JSON": text}).decode()
 
 
-def _is_json(arguments: str) -> bool:
-    """Whether arguments that could be parsed are JSON: they may have line breaks within strings."""
-    if arguments.isprintable():
-        return True
+def _is_object(arguments: str) -> bool:
+    """Whether arguments are JSON (which has no line breaks within strings) of an object with members, or `{}`."""
     try:
-        loads(arguments.encode("utf-8", "replace"))
+        value = loads(arguments.encode("utf-8", "replace"), allow_inf_nan=False)
     except ValueError:
         return False
-    return True
+    return isinstance(value, dict) and (bool(value) or arguments == "{}")
 
 
 def _function_name(name: str) -> str:
