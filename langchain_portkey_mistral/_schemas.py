@@ -19,7 +19,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from langchain_portkey_mistral._typed_dicts import is_typeddict, to_pydantic_class
-from portkey_mistral.adapter_support import KeptSchemas, drop_none
+from portkey_mistral.adapter_support import KeptSchemas
 from portkey_mistral.exceptions import InvalidRequestError
 from portkey_mistral.requests import wire_name
 
@@ -49,7 +49,8 @@ def to_function(source: ToolLike | None, *, strict: bool | None = None) -> dict[
     Raises:
         InvalidRequestError: it is none of these, such as `list[X]`, `X | Y`, a class without fields, or a `functools.partial`.
     """
-    return _function(source) | drop_none(strict=strict)
+    function = _function(source)
+    return function if strict is None else {**function, "strict": strict}
 
 
 def to_response_format(source: Any) -> Any:

@@ -116,6 +116,8 @@ def to_tool_choice(choice: ToolChoiceLike, tools: Sequence[Tool | ToolDict]) -> 
     Raises:
         InvalidRequestError: it names none of the tools, or there are no tools.
     """
+    if choice is None:
+        return None
     names = [tool.name for tool in tools if isinstance(tool, Tool)]
     match _normalized_choice(choice, names, any_tools=bool(tools)):
         case None:

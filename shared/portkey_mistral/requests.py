@@ -304,7 +304,9 @@ def list_of_tools(tools: object) -> list[Any]:
     Raises:
         InvalidRequestError: they are not a list, or one of them is None.
     """
-    if not isinstance(tools, Iterable) or isinstance(tools, str | Mapping):
+    if not isinstance(tools, list) and (
+        not isinstance(tools, Iterable) or isinstance(tools, str | Mapping)
+    ):
         raise InvalidRequestError(f"tools must be a list of tools, got {type(tools).__name__}.")
     listed = list(tools)
     for at, tool in enumerate(listed):
@@ -327,16 +329,17 @@ def spell(
         InvalidRequestError: two tools would have the same name.
     """
     names: dict[str, str] = {}
-    spelled: list[Tool | Mapping[str, Any]] = []
     for tool in tools:
-        if not isinstance(tool, Tool):
-            spelled.append(tool)
-            continue
-        name = wire_name(tool.name)
-        if name in names:
-            raise InvalidRequestError(
-                f"Two tools, {names[name]!r} and {tool.name!r}, are both sent as {name!r}. Rename one of them."
-            )
-        names[name] = tool.name
-        spelled.append(tool if name == tool.name else replace(tool, name=name))
-    return spelled, names
+        if isinstance(tool, Tool):
+            name = wire_name(tool.name)
+            if name in names:
+                raise InvalidRequestError(
+                    f"Two tools, {names[name]!r} and {tool.name!r}, are both sent as {name!r}. Rename one of them."
+                )
+            names[name] = tool.name
+    if [*names] == [*names.values()]:
+        return list(tools), names
+    return [
+        replace(tool, name=wire_name(tool.name)) if isinstance(tool, Tool) else tool
+        for tool in tools
+    ], names
