@@ -12,6 +12,7 @@ from typing import assert_never
 
 from portkey_mistral._routing.eligibility import FindModel, check_embedding, ineligible_reason
 from portkey_mistral._routing.outcomes import (
+    Answered,
     Attempt,
     Failed,
     Health,
@@ -39,7 +40,7 @@ from portkey_mistral.models import find as find_in_catalog
 __all__ = ["plan"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Walk:
     """The values passed down the tree. `default_retry` applies where no `retry` is inherited."""
 
@@ -79,6 +80,8 @@ def plan(
     default_retry = Retry(max_retries or 0, OWN_RETRY_CODES, use_retry_after_header=True)
     walk = _Walk(facts, health, rng, default_retry, backoff, find)
     outcome = yield from _visit(root, walk)
+    if isinstance(outcome, Answered):
+        return outcome
     if isinstance(outcome, Skipped):
         outcome = yield from _visit(root, dataclasses.replace(walk, forced=True))
     _raise_if_nothing_was_sent(outcome)

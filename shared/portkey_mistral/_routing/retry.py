@@ -70,16 +70,16 @@ def attempts(
 
 def _is_retried(retry: Retry, outcome: Outcome, number: int) -> bool:
     match outcome:
+        case Answered(status=status, cached=cached):
+            return status in retry.on_status_codes and number <= retry.attempts and not cached
         case Skipped() | Committed() | Failed(kind="budget" | "rate"):
             return False
         case Interrupted():
             # `on_interrupt='resume'` implies one retry at least.
             return number <= max(retry.attempts, 1)
-        case Answered(cached=True):
-            return False
         case Failed(kind="connect" | "transport"):
             return number <= retry.attempts
-        case Answered(status=status) | Failed(status=status):
+        case Failed(status=status):
             return number <= retry.attempts and status in retry.on_status_codes
 
 
