@@ -153,10 +153,13 @@ _SHORTEST_KEY = 13
 
 def safe_headers(headers: Mapping[str, str], secrets: Collection[str] = ()) -> dict[str, str]:
     """Return headers under lower-case names, without cookies and keys, and with `secrets` replaced."""
-    lower = {name.lower(): value for name, value in headers.items()}
-    safe = {name: value for name, value in lower.items() if not _is_secret_header(name)}
+    safe = {
+        lower: value
+        for name, value in headers.items()
+        if not _is_secret_header(lower := name.lower())
+    }
     text = "\n".join(safe.values())
-    if any(secret in text for secret in secrets):
+    if any(map(text.__contains__, secrets)):
         return {name: scrub(value, secrets) for name, value in safe.items()}
     return safe
 

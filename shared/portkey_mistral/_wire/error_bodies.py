@@ -149,11 +149,13 @@ def _visible_text(page: str) -> str:
 
 def is_error(content: object) -> bool:
     """Whether parsed JSON with a success status, or an event of a stream, is an error."""
+    if not isinstance(content, dict):
+        return False
+    if content.get("error"):
+        return True
+    if "choices" in content or "data" in content or "results" in content:
+        return False
     match content:
-        case {"error": error} if error:
-            return True
-        case {"choices": _} | {"data": _} | {"results": _}:
-            return False
         case {"object": "error" | "Error"} | {"status": "failure"} | {"detail": _}:
             return True
         case {"message": _, "type": _} | {"message": _, "code": _}:

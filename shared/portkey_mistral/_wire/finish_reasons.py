@@ -57,8 +57,11 @@ def failed_completion(content: object, *, secrets: Collection[str] = ()) -> InBa
 
 
 def _failure_of(choice: Mapping[str, Any]) -> str | None:
+    reason = choice.get("finish_reason")
+    if str(reason) in _ENDED_WELL:
+        return None
     message = choice.get("message") or choice.get("delta")
     has_content = bool(choice.get("messages")) or (
         isinstance(message, dict) and any(message.get(name) for name in _CONTENT)
     )
-    return failure_message(choice.get("finish_reason"), has_content=has_content)
+    return failure_message(reason, has_content=has_content)

@@ -23,8 +23,8 @@ _FAILED_SOFTLY = 246
 
 def hook_results(content: object) -> Mapping[str, Any] | None:
     """Return the `hook_results` of a body or an event; None if it has none."""
-    results = content.get("hook_results") if isinstance(content, Mapping) else None
-    return results if isinstance(results, Mapping) and results else None
+    results = content.get("hook_results") if isinstance(content, dict) else None
+    return results if isinstance(results, dict) and results else None
 
 
 def guardrail_verdicts(

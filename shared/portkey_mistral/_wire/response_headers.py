@@ -39,7 +39,7 @@ _REQUEST_IDS = ("mistral-correlation-id", "x-request-id", "x-kong-request-id", "
 
 def request_id(headers: Mapping[str, str]) -> str | None:
     """Return the server's id of a request. The names of `headers` are in lower case."""
-    return next((id_ for name in _REQUEST_IDS if (id_ := headers.get(name))), None)
+    return next(filter(None, map(headers.get, _REQUEST_IDS)), None)
 
 
 def call_info(
