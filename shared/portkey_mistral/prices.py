@@ -102,6 +102,8 @@ def total_cost(costs: Iterable[Cost | None]) -> Cost | None:
     that is known.
     """
     each = list(costs)
+    if len(each) == 1:
+        return each[0]
     known = [cost for cost in each if cost is not None]
     total = sum(known, NOT_BILLED)
     if len(known) == len(each):

@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 
 __all__ = ["add_cost", "counted_in"]
 
+_COUNTED = (
+    ChatResponse,
+    EmbeddingResponse,
+    ModerationResponse,
+    ClassificationResponse,
+    OCRResponse,
+)
 # Failures that a server answers before it does any work, or that reach none.
 _UNBILLED_FAILURES = frozenset({"status", "connect", "budget", "route", "rate"})
 # Statuses by which a proxy or a gateway reports that it no longer waits; the server behind it may have answered.
@@ -41,14 +48,7 @@ _TIMED_OUT = frozenset({408, 499, 504, 524})
 def counted_in(result: AttemptResult[Any]) -> Counted:
     """Return what a whole response reports."""
     value = result.value
-    if isinstance(
-        value,
-        ChatResponse
-        | EmbeddingResponse
-        | ModerationResponse
-        | ClassificationResponse
-        | OCRResponse,
-    ):
+    if isinstance(value, _COUNTED):
         return Counted(value.usage, value.model or None)
     return result.counted
 
@@ -65,7 +65,9 @@ def _cost(call: Call[Any], finished: FinishedAttempt[Any], counted: Counted) -> 
     if the response has a usage.
     """
     match finished.result.outcome:
-        case Skipped() | Answered(cached=True):
+        case Answered(cached=False) | Committed() | Interrupted():
+            pass
+        case Skipped() | Answered():
             return NOT_BILLED
         case Failed() if counted.usage is not None:
             pass
@@ -75,8 +77,6 @@ def _cost(call: Call[Any], finished: FinishedAttempt[Any], counted: Counted) -> 
             return None
         case Failed(kind=kind):
             return NOT_BILLED if kind in _UNBILLED_FAILURES else None
-        case Answered() | Committed() | Interrupted():
-            pass
     headers, usage, wire_request = finished.headers, counted.usage, finished.wire_request
     if "HIT" in headers.get("x-portkey-cache-status", ""):
         return NOT_BILLED
@@ -107,6 +107,8 @@ def _cost_as_answered(
 
     A server may name the model otherwise than the request. Where the target is known, so is the requested model.
     """
+    if billing.provider and (not model or model == billing.model):
+        return cost_of(usage, billing)
     provider = billing.provider or headers.get("x-portkey-provider", "")
     cost = cost_of(usage, Billing(provider, model or billing.model, billing.host))
     return cost_of(usage, billing) if cost is None and billing.provider else cost

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from portkey_mistral._routing.outcomes import Attempt, Outcome
 from portkey_mistral.budget import Counter
@@ -28,12 +28,14 @@ __all__ = [
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(NamedTuple):
     """The usage that a response reports, and the model that it names."""
 
     usage: Usage | None = None
     model: str | None = None
+
+
+_NOTHING = Counted()
 
 
 @dataclass(slots=True)
@@ -47,7 +49,7 @@ class AttemptResult(Generic[T]):
     value: T | None = None
     error: PortkeyMistralError | None = None
     guardrails: tuple[GuardrailVerdict, ...] = ()
-    counted: Counted = Counted()
+    counted: Counted = _NOTHING
 
 
 @dataclass(frozen=True, slots=True)
