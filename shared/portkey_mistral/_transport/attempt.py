@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from portkey_mistral._json import loads
 from portkey_mistral._routing.outcomes import Answered, Attempt, Failed, Health, Skipped
 from portkey_mistral._transport.budgets import settle
-from portkey_mistral._transport.call import Call, WireRequest
+from portkey_mistral._transport.call import Call, RateLimit, WireRequest
 from portkey_mistral._transport.results import AttemptResult, FinishedAttempt
 from portkey_mistral._transport.sticky import kept_picks
 from portkey_mistral.exceptions import APITimeoutError, CapabilityError
@@ -41,7 +41,7 @@ async def run_blocking(
 
 def health(call: Call[Any]) -> Health:
     """Return which circuit breakers are open now, and which targets sticky load balances are bound to."""
-    picks = kept_picks(call)
+    picks = kept_picks(call) if call.sticky else {}
     if not call.breaker_keys:
         return Health(picks=picks)
     open_keys = call.state.open_targets(call.breaker_keys.values())
@@ -59,14 +59,16 @@ def begin(call: Call[T], attempt: Attempt, so_far: str = "") -> WireRequest | Fi
         return _unsent(attempt, AttemptResult(Skipped(now, attempt.skipped)))
     if so_far and (reason := _cannot_resume_on(call, attempt)):
         return _unsent(attempt, AttemptResult(Skipped(now, reason)))
-    if not _is_admitted(call, attempt, now):
+    if call.breaker_keys and not _is_admitted(call, attempt, now):
         return _unsent(attempt, AttemptResult(Skipped(now, "its circuit breaker is open")))
     try:
         wire_request = call.builder.build(attempt, so_far)
     except CapabilityError as error:
         # The server would answer 400, to which the config's rules apply.
         return _unsent(attempt, AttemptResult(Failed(now, "status", 400), error=error))
-    value = _cached_value(call, attempt, wire_request)
+    if attempt.target.cache is None:
+        return wire_request
+    value = _cached_value(call, wire_request)
     if value is None:
         return wire_request
     return _unsent(attempt, AttemptResult(Answered(now, cached=True), value=value), wire_request)
@@ -84,12 +86,15 @@ def _unsent(
 def finish(call: Call[Any], finished: FinishedAttempt[Any]) -> None:
     """Record the outcome for the circuit breaker and the rate limit, and cache a response that may be cached."""
     target, outcome = finished.attempt.target, finished.result.outcome
-    key = call.breaker_keys.get(finished.attempt.path)
-    if key is not None and target.breaker is not None:
-        call.state.record(key, target.breaker, outcome)
-    _postpone_others(call, finished)
-    settle(call, finished)
-    if call.streams or target.cache is None or finished.wire_request is None:
+    if target.breaker is not None:
+        key = call.breaker_keys.get(finished.attempt.path)
+        if key is not None:
+            call.state.record(key, target.breaker, outcome)
+    if call.rate_limit is not None:
+        _postpone_others(call, call.rate_limit, finished)
+    if call.accounts:
+        settle(call, finished)
+    if target.cache is None or call.streams or finished.wire_request is None:
         return
     if isinstance(outcome, Answered):
         max_age = target.cache.max_age
@@ -114,8 +119,8 @@ def _cannot_resume_on(call: Call[Any], attempt: Attempt) -> str | None:
 # --- cache ------------------------------------------------------------------------------------------
 
 
-def _cached_value(call: Call[T], attempt: Attempt, wire_request: WireRequest) -> T | None:
-    if attempt.target.cache is None or call.refresh_cache or call.streams:
+def _cached_value(call: Call[T], wire_request: WireRequest) -> T | None:
+    if call.refresh_cache or call.streams:
         return None
     body = call.state.cache_get(_cache_key(call, wire_request), time.time())
     if body is None:
@@ -158,9 +163,10 @@ def rate_limit_delay(
     return _unsent(attempt, AttemptResult(Failed(now, "rate", 408), error=error), wire_request)
 
 
-def _postpone_others(call: Call[Any], finished: FinishedAttempt[Any]) -> None:
-    rate_limit = call.rate_limit
-    if rate_limit is None or rate_limit.wait_after is None or finished.wire_request is None:
+def _postpone_others(
+    call: Call[Any], rate_limit: RateLimit, finished: FinishedAttempt[Any]
+) -> None:
+    if rate_limit.wait_after is None or finished.wire_request is None:
         return
     seconds = rate_limit.wait_after(finished.result.outcome, finished.headers)
     if seconds > 0:

@@ -77,7 +77,7 @@ def settle(call: Call[Any], finished: FinishedAttempt[Any]) -> None:
 
     What was reserved stays where the cost is not known: the attempt may have been billed.
     """
-    if not call.accounts or call.facts.operation not in _BILLED_OPERATIONS:
+    if call.facts.operation not in _BILLED_OPERATIONS:
         return
     reservation = finished.reservation or Reservation((), 0)
     counts = UsageCounts.of(finished.usage, finished.cost)

@@ -15,7 +15,6 @@ from portkey_mistral._routing.outcomes import Answered, Attempt, Failed
 from portkey_mistral._transport.base import (
     ConnectError,
     ConnectTimeout,
-    ResponseHead,
     ResponseTooLarge,
     TransportError,
 )
@@ -42,7 +41,6 @@ __all__ = [
     "TRANSPORT_FAILURE",
     "TRANSPORT_FAULTS",
     "Exchanged",
-    "classified",
     "classify_error",
     "classify_failure",
     "classify_in_band_error",
@@ -63,14 +61,6 @@ _MAX_EXCERPT, _MAX_QUOTED = 500, 120
 
 Exchanged: TypeAlias = tuple[AttemptResult[T], Mapping[str, str], bytes]
 """A result, with the headers and the body of the response."""
-
-
-def classified(
-    call: Call[T], wire_request: WireRequest, response: ResponseHead, body: bytes
-) -> Exchanged[T]:
-    """Classify a whole response whose body has been read."""
-    result = classify_response(call, wire_request, response.status, response.headers, body)
-    return result, response.headers, body
 
 
 def classify_response(

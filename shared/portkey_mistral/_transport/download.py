@@ -11,8 +11,8 @@ from portkey_mistral._transport.call import Call, WireRequest
 from portkey_mistral._transport.classify import (
     TRANSPORT_FAULTS,
     Exchanged,
-    classified,
     classify_failure,
+    classify_response,
 )
 from portkey_mistral._transport.results import AttemptResult, is_success
 from portkey_mistral._transport.send import send
@@ -33,7 +33,9 @@ def exchange_to(file: IO[bytes], start: int) -> Exchange[int]:
             with send(call, attempt, wire_request) as response:
                 if not is_success(response.status):
                     body = body_in_time(response, call, WHOLE_BODY)
-                    return classified(call, wire_request, response, body)
+                    status, headers = response.status, response.headers
+                    result = classify_response(call, wire_request, status, headers, body)
+                    return result, headers, body
                 file.seek(start)
                 file.truncate()
                 deadline, chunks = ReadDeadline(response, call, WHOLE_BODY), response.chunks()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import nullcontext
 from typing import Any, TypeAlias, TypeVar
 
 from portkey_mistral._routing.outcomes import Attempt, Health, Plan
@@ -18,8 +18,8 @@ from portkey_mistral._transport.call_log import CallLog
 from portkey_mistral._transport.classify import (
     TRANSPORT_FAULTS,
     Exchanged,
-    classified,
     classify_failure,
+    classify_response,
 )
 from portkey_mistral._transport.concurrency import AsyncConcurrencySlot, ConcurrencySlot
 from portkey_mistral._transport.observer import CallObserver
@@ -39,6 +39,8 @@ Exchange: TypeAlias = Callable[[Call[T], Attempt, WireRequest], Exchanged[T]]
 # Forked workers would draw the same numbers from a generator that has a state.
 _rng = random.SystemRandom()
 
+_UNLIMITED = nullcontext()
+
 
 def run(call: Call[T], exchange: Exchange[T] | None = None) -> T:
     """Return the response with which the call's plan ends.
@@ -48,15 +50,14 @@ def run(call: Call[T], exchange: Exchange[T] | None = None) -> T:
     Raises:
         PortkeyMistralError: the last attempt's error, if the plan ends with one.
     """
-    with (
-        call.observe(call, is_async=False) as observer,
-        closing(start_plan(call, health(call))) as plan,
-    ):
+    with call.observe(call, is_async=False) as observer:
+        plan = start_plan(call, health(call))
         call_log = CallLog(call, observer)
         attempt: Attempt | None = next(plan)
         while attempt is not None:
             observer.planned(attempt)
-            pause(call, attempt)
+            if attempt.not_before:
+                pause(call, attempt)
             try:
                 finished = _run_attempt(call, attempt, observer, exchange or _exchange)
             except PortkeyMistralError as error:
@@ -71,15 +72,14 @@ def run(call: Call[T], exchange: Exchange[T] | None = None) -> T:
 
 async def arun(call: Call[T]) -> T:
     """The async twin of `run`."""
-    with (
-        call.observe(call, is_async=True) as observer,
-        closing(start_plan(call, await run_blocking(call, health, call))) as plan,
-    ):
+    with call.observe(call, is_async=True) as observer:
+        plan = start_plan(call, await run_blocking(call, health, call))
         call_log = CallLog(call, observer)
         attempt: Attempt | None = next(plan)
         while attempt is not None:
             observer.planned(attempt)
-            await apause(call, attempt)
+            if attempt.not_before:
+                await apause(call, attempt)
             try:
                 finished = await _arun_attempt(call, attempt, observer)
             except PortkeyMistralError as error:
@@ -109,13 +109,15 @@ def _run_attempt(
 ) -> FinishedAttempt[T]:
     started = time.monotonic()
     ready = begin(call, attempt)
-    if not isinstance(ready, FinishedAttempt):
+    if call.rate_limit is not None and not isinstance(ready, FinishedAttempt):
         ready = await_rate_limit(call, attempt, ready)
     if isinstance(ready, FinishedAttempt):
         return ready
-    with ConcurrencySlot(call.limits.concurrency, call.deadline):
-        _check_not_cancelled(call)
-        reserved = reserve(call, attempt, ready)
+    limit = call.limits.concurrency
+    with _UNLIMITED if limit is None else ConcurrencySlot(limit, call.deadline):
+        if call.cancellation is not None:
+            call.cancellation.check()
+        reserved = reserve(call, attempt, ready) if call.accounts else None
         if isinstance(reserved, FinishedAttempt):
             return reserved
         ready = observer.sending(attempt, ready)
@@ -132,13 +134,15 @@ async def _arun_attempt(
 ) -> FinishedAttempt[T]:
     started = time.monotonic()
     ready = await run_blocking(call, begin, call, attempt)
-    if not isinstance(ready, FinishedAttempt):
+    if call.rate_limit is not None and not isinstance(ready, FinishedAttempt):
         ready = await aawait_rate_limit(call, attempt, ready)
     if isinstance(ready, FinishedAttempt):
         return ready
-    async with AsyncConcurrencySlot(call.limits.concurrency, call.deadline):
-        _check_not_cancelled(call)
-        reserved = await areserve(call, attempt, ready)
+    limit = call.limits.concurrency
+    async with _UNLIMITED if limit is None else AsyncConcurrencySlot(limit, call.deadline):
+        if call.cancellation is not None:
+            call.cancellation.check()
+        reserved = await areserve(call, attempt, ready) if call.accounts else None
         if isinstance(reserved, FinishedAttempt):
             return reserved
         ready = observer.sending(attempt, ready)
@@ -150,18 +154,14 @@ async def _arun_attempt(
     return finished
 
 
-def _check_not_cancelled(call: Call[Any]) -> None:
-    if call.cancellation is not None:
-        call.cancellation.check()
-
-
 def _exchange(call: Call[T], attempt: Attempt, wire_request: WireRequest) -> Exchanged[T]:
     try:
         with send(call, attempt, wire_request) as response:
             body = body_in_time(response, call, WHOLE_BODY)
     except TRANSPORT_FAULTS as fault:
         return classify_failure(call, attempt, wire_request, fault), {}, b""
-    return classified(call, wire_request, response, body)
+    status, headers = response.status, response.headers
+    return classify_response(call, wire_request, status, headers, body), headers, body
 
 
 async def _aexchange(call: Call[T], attempt: Attempt, wire_request: WireRequest) -> Exchanged[T]:
@@ -170,4 +170,5 @@ async def _aexchange(call: Call[T], attempt: Attempt, wire_request: WireRequest)
             body = await abody_in_time(response, call, WHOLE_BODY)
     except TRANSPORT_FAULTS as fault:
         return classify_failure(call, attempt, wire_request, fault), {}, b""
-    return classified(call, wire_request, response, body)
+    status, headers = response.status, response.headers
+    return classify_response(call, wire_request, status, headers, body), headers, body

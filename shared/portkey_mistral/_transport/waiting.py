@@ -18,13 +18,13 @@ T = TypeVar("T")
 
 def pause(call: Call[Any], attempt: Attempt) -> None:
     """Wait until the attempt may start."""
-    if attempt.not_before and (seconds := attempt.not_before - time.monotonic()) > 0:
+    if (seconds := attempt.not_before - time.monotonic()) > 0:
         _sleep(call, seconds)
 
 
 async def apause(call: Call[Any], attempt: Attempt) -> None:
     """The async twin of `pause`."""
-    if attempt.not_before and (seconds := attempt.not_before - time.monotonic()) > 0:
+    if (seconds := attempt.not_before - time.monotonic()) > 0:
         await _asleep(call, seconds)
 
 
