@@ -33,18 +33,12 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A parsed URL. `target` is the path and query; `authorization` stands for a name and password in the URL."""
+    """A parsed URL. `url` lacks a name and password, which `authorization` stands for; `target` is its path and query."""
 
     origin: Origin
+    url: str
     target: str
     authorization: str | None = field(default=None, repr=False)
-
-    @property
-    def url(self) -> str:
-        """The URL without a name and password."""
-        scheme, host, port = self.origin
-        host = f"[{host}]" if ":" in host else host
-        return f"{scheme}://{host}{'' if port == _PORTS[scheme] else f':{port}'}{self.target}"
 
 
 @lru_cache(maxsize=256)
@@ -70,7 +64,14 @@ def parse_url(url: str) -> Address:
     if parts.username or parts.password:
         credentials = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
         userinfo = f"Basic {b64encode(credentials.encode()).decode()}"
-    return Address(Origin(scheme, _host(parts.hostname), port or _PORTS[scheme]), target, userinfo)
+    origin = Origin(scheme, _host(parts.hostname), port or _PORTS[scheme])
+    return Address(origin, _base(origin) + target, target, userinfo)
+
+
+def _base(origin: Origin) -> str:
+    scheme, host, port = origin
+    host = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{host}{'' if port == _PORTS[scheme] else f':{port}'}"
 
 
 def _host(host: str | None) -> str:
@@ -108,6 +109,8 @@ def check_headers(request: HTTPRequest) -> None:
     Raises:
         LocalProtocolError: a name or a value cannot be sent.
     """
+    if all(map(_is_sendable, request.headers, request.headers.values())):
+        return
     for name in request.headers:
         if not _is_sendable(name, request.headers[name]):
             raise LocalProtocolError(f"Illegal header: {name!r}")

@@ -80,6 +80,8 @@ def decoder_for(headers: Mapping[str, str]) -> GzipDecoder | None:
     Raises:
         DecodingError: the body has a content encoding that was not requested.
     """
+    if "content-encoding" not in headers:
+        return None
     coding = _coding(headers)
     if coding in ("", "identity"):
         return None

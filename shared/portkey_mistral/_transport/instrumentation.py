@@ -37,9 +37,13 @@ _last: dict[tuple[str, bool], tuple[tuple[object, ...], bool]] = {}
 def patched_library(*, is_async: bool) -> str | None:
     """Return "httpx" or "httpx2" if its transports are patched, else None, also for a library not imported."""
     for library, core in (("httpx", "httpcore"), ("httpx2", "httpcore2")):
-        if library in sys.modules and (
-            _is_patched(library, is_async, _ASYNC if is_async else _SYNC)
-            or _is_patched(core, is_async, _ASYNC_CORE if is_async else _SYNC_CORE)
+        if library not in sys.modules:
+            continue
+        if _is_patched(library, is_async, _ASYNC if is_async else _SYNC):
+            return library
+        # Imported by the first client that is made.
+        if core in sys.modules and _is_patched(
+            core, is_async, _ASYNC_CORE if is_async else _SYNC_CORE
         ):
             return library
     return None

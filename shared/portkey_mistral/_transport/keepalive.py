@@ -17,7 +17,9 @@ def seconds_to_keep(keep_alive: str | None) -> float:
     Node.js closes an idle connection after 5 s by default, and announces that. A request on a connection that the
     server has just closed is lost, and a POST must not be sent again.
     """
-    for part in (keep_alive or "").split(","):
+    if keep_alive is None:
+        return KEEP_SECONDS
+    for part in keep_alive.split(","):
         name, _, seconds = part.partition("=")
         if name.strip().lower() == "timeout" and seconds.strip().isdecimal():
             return min(KEEP_SECONDS, int(seconds.strip()[:9]) - _MARGIN)

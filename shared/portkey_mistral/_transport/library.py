@@ -18,10 +18,11 @@ Library: TypeAlias = Literal["urllib3", "aiohttp", "httpx", "httpx2", "client", 
 
 
 class LibraryChoice(NamedTuple):
-    """The library of a call, and the reason if it is not the default."""
+    """The library of a call, and the reason if it is not the default. `proxy` is the one that it has to use."""
 
     library: Library
     reason: str = ""
+    proxy: str | None = None
 
 
 def choose_library(options: TransportOptions, url: str, *, is_async: bool) -> LibraryChoice:
@@ -31,15 +32,18 @@ def choose_library(options: TransportOptions, url: str, *, is_async: bool) -> Li
     client = options.http_async_client if is_async else options.http_client
     if client is not None:
         return LibraryChoice("client", "a client of your own was given")
+    proxy = options.proxy_for(url)
     if options.library == "httpx":
-        return LibraryChoice("httpx", "transport='httpx'")
-    if is_socks(options.proxy_for(url)):
-        return LibraryChoice("httpx", "the proxy speaks SOCKS")
+        return LibraryChoice("httpx", "transport='httpx'", proxy)
+    if is_socks(proxy):
+        return LibraryChoice("httpx", "the proxy speaks SOCKS", proxy)
     if (library := patched_library(is_async=is_async)) is not None:
         return LibraryChoice(
-            "httpx2" if library == "httpx2" else "httpx", f"{library} is patched or instrumented"
+            "httpx2" if library == "httpx2" else "httpx",
+            f"{library} is patched or instrumented",
+            proxy,
         )
-    return LibraryChoice("aiohttp" if is_async else "urllib3")
+    return LibraryChoice("aiohttp" if is_async else "urllib3", proxy=proxy)
 
 
 def is_socks(proxy: str | None) -> bool:

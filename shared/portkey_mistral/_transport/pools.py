@@ -18,7 +18,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.util import find_spec
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
 from portkey_mistral._transport.base import AsyncTransport, Transport
@@ -57,7 +57,7 @@ def sync_transport(options: TransportOptions, url: str) -> Transport:
     Raises:
         ConfigurationError: a SOCKS proxy was set and the extra for it is not installed.
     """
-    library = choose_library(options, url, is_async=False).library
+    library, _, proxy = choose_library(options, url, is_async=False)
     if library == "client" and options.http_client is not None:
         from portkey_mistral._transport.httpx_transport import HttpxTransport
 
@@ -65,18 +65,18 @@ def sync_transport(options: TransportOptions, url: str) -> Transport:
     now = time.monotonic()
     if now - _swept >= _SWEEP_SECONDS:
         _sweep(now)
-    key = (os.getpid(), *_key(options, url, library))
+    key = (os.getpid(), *_key(options, library, proxy))
     kept = _sync.get(key)
     if kept is None:
         with _lock:
             kept = _sync.get(key)
             if kept is None:
-                kept = _sync[key] = _Kept(_new_transport(options, url, library), now)
+                kept = _sync[key] = _Kept(_new_transport(options, library, proxy), now)
     kept.used = now
     return kept.transport
 
 
-def _new_transport(options: TransportOptions, url: str, library: Library) -> Transport:
+def _new_transport(options: TransportOptions, library: Library, proxy: str | None) -> Transport:
     if library == "sandbox":
         from portkey_mistral._transport.sandbox_transport import SandboxTransport
 
@@ -84,11 +84,11 @@ def _new_transport(options: TransportOptions, url: str, library: Library) -> Tra
     if library == "urllib3":
         from portkey_mistral._transport.urllib3_transport import Urllib3Transport
 
-        return Urllib3Transport(options.tls, proxy=options.proxy_for(url))
+        return Urllib3Transport(options.tls, proxy=proxy)
     from portkey_mistral._transport.httpx_transport import HttpxTransport
 
     module = _httpx(library)
-    return HttpxTransport(module.Client(**_httpx_arguments(module, options, url)))
+    return HttpxTransport(module.Client(**_httpx_arguments(module, options, proxy)))
 
 
 def _sweep(now: float) -> None:
@@ -122,7 +122,8 @@ class _LoopTransports:
 
 
 _loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopTransports] = WeakKeyDictionary()
-_imported: dict[Library, Callable[..., AsyncTransport]] = {}
+_Make: TypeAlias = Callable[[TransportOptions, str | None], AsyncTransport]
+_imported: dict[Library, _Make] = {}
 
 
 async def async_transport(options: TransportOptions, url: str) -> AsyncTransport:
@@ -131,7 +132,7 @@ async def async_transport(options: TransportOptions, url: str) -> AsyncTransport
     Raises:
         ConfigurationError: a SOCKS proxy was set and the extra for it is not installed.
     """
-    library = choose_library(options, url, is_async=True).library
+    library, _, proxy = choose_library(options, url, is_async=True)
     if library == "client" and options.http_async_client is not None:
         from portkey_mistral._transport.httpx_transport import AsyncHttpxTransport
 
@@ -143,16 +144,16 @@ async def async_transport(options: TransportOptions, url: str) -> AsyncTransport
     now = time.monotonic()
     if now - transports.swept >= _SWEEP_SECONDS:
         await _asweep(transports, now)
-    key = _key(options, url, library)
+    key = _key(options, library, proxy)
     kept = transports.kept.get(key)
     if kept is None:
-        kept = transports.kept[key] = _Kept(make(options, url), now)
+        kept = transports.kept[key] = _Kept(make(options, proxy), now)
     kept.used = now
     return kept.transport
 
 
-def _import(library: Library) -> Callable[..., AsyncTransport]:
-    """Import the async transport of a library; return a factory that takes options and a URL."""
+def _import(library: Library) -> _Make:
+    """Import the async transport of a library; return a factory that takes options and a proxy."""
     if library == "sandbox":
         from portkey_mistral._transport.sandbox_transport import AsyncSandboxTransport
 
@@ -160,12 +161,12 @@ def _import(library: Library) -> Callable[..., AsyncTransport]:
     if library == "aiohttp":
         from portkey_mistral._transport.aiohttp_transport import AiohttpTransport
 
-        return lambda options, url: AiohttpTransport(options.tls, proxy=options.proxy_for(url))
+        return lambda options, proxy: AiohttpTransport(options.tls, proxy=proxy)
     from portkey_mistral._transport.httpx_transport import AsyncHttpxTransport
 
     module = _httpx(library)
-    return lambda options, url: AsyncHttpxTransport(
-        module.AsyncClient(**_httpx_arguments(module, options, url))
+    return lambda options, proxy: AsyncHttpxTransport(
+        module.AsyncClient(**_httpx_arguments(module, options, proxy))
     )
 
 
@@ -214,10 +215,10 @@ def _prime(closer: AsyncGenerator[None]) -> AsyncGenerator[None]:
 # --- both -----------------------------------------------------------------------------------------
 
 
-def _key(options: TransportOptions, url: str, library: Library) -> tuple[object, ...]:
+def _key(options: TransportOptions, library: Library, proxy: str | None) -> tuple[object, ...]:
     if library == "sandbox":
         return (library,)
-    return (library, options.proxy_for(url), options.tls_key())
+    return (library, proxy, options.tls_key())
 
 
 def _httpx(library: Library) -> Any:
@@ -228,9 +229,8 @@ def _httpx(library: Library) -> Any:
     return httpx
 
 
-def _httpx_arguments(module: Any, options: TransportOptions, url: str) -> dict[str, Any]:
+def _httpx_arguments(module: Any, options: TransportOptions, proxy: str | None) -> dict[str, Any]:
     """Return the constructor arguments of our client."""
-    proxy = options.proxy_for(url)
     if is_socks(proxy) and find_spec("socksio") is None:
         raise ConfigurationError(
             "A SOCKS proxy needs a package that is not installed: pip install 'portkey-mistral[socks]'."
