@@ -200,13 +200,15 @@ class AiohttpResponse:
 
     async def __anext__(self) -> bytes:
         try:
-            while True:
-                if piece := next(self._pieces, b""):
-                    return piece
-                data = await self._read() if self._is_open else b""
+            while not (piece := next(self._pieces, b"")) and self._is_open:
+                data = await self._read()
                 if not data:
                     break
-                self._pieces = iter((data,)) if self._decoder is None else self._decoder.feed(data)
+                if self._decoder is None:
+                    return data
+                self._pieces = self._decoder.feed(data)
+            if piece:
+                return piece
             if self._decoder is not None and self._is_open:
                 self._decoder.finish()
         except BaseException:

@@ -49,75 +49,61 @@ def body_in_time(response: TransportResponse, call: Call[Any], progress: Progres
         StalledError: it did not end in time.
         ResponseTooLarge: it has more bytes than `max_response_bytes`.
     """
-    body = _Body(response, call)
+    is_error_page, body = not is_success(response.status), bytearray()
     deadline = ReadDeadline(response, call, progress)
     try:
         chunks = response.chunks()
         while (data := deadline.next(chunks)) is not None:
-            if body.add(data):
+            body += data
+            if len(body) > call.limits.max_bytes and not is_error_page:
+                raise _too_large(call)
+            if is_error_page and len(body) >= _MAX_ERROR_BYTES:
                 break
     except DecodingError:
-        if not body.is_error_page:
+        if not is_error_page:
             raise
-    return body.content()
+    return bytes(body)
 
 
 async def abody_in_time(
     response: AsyncTransportResponse, call: Call[Any], progress: Progress
 ) -> bytes:
     """The async twin of `body_in_time`."""
-    body = _Body(response, call)
+    is_error_page, body = not is_success(response.status), bytearray()
     deadline = ReadDeadline(response, call, progress)
     try:
         chunks = response.chunks()
         while (data := await deadline.anext(chunks)) is not None:
-            if body.add(data):
+            body += data
+            if len(body) > call.limits.max_bytes and not is_error_page:
+                raise _too_large(call)
+            if is_error_page and len(body) >= _MAX_ERROR_BYTES:
                 break
     except DecodingError:
-        if not body.is_error_page:
+        if not is_error_page:
             raise
-    return body.content()
+    return bytes(body)
 
 
-class _Body:
-    """Collects the chunks of a body."""
-
-    def __init__(self, response: ResponseHead, call: Call[Any]) -> None:
-        self.is_error_page = not is_success(response.status)
-        self._limit = call.limits.max_bytes
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def add(self, data: bytes) -> bool:
-        """Add a chunk; return whether that is enough."""
-        self._parts.append(data)
-        self._size += len(data)
-        if self.is_error_page:
-            return self._size >= _MAX_ERROR_BYTES
-        if self._size > self._limit:
-            raise ResponseTooLarge(f"more than {self._limit} bytes (max_response_bytes)")
-        return False
-
-    def content(self) -> bytes:
-        return b"".join(self._parts)
+def _too_large(call: Call[Any]) -> ResponseTooLarge:
+    return ResponseTooLarge(f"more than {call.limits.max_bytes} bytes (max_response_bytes)")
 
 
 class ReadDeadline:
     """Limits each read of one response's body."""
 
+    _until: float | None = None
+    _reason = ""
+    _deltas = 0
+    _quiet_since = 0.0
+
     def __init__(self, response: ResponseHead, call: Call[Any], progress: Progress) -> None:
         self._response, self._call, self._progress = response, call, progress
-        self._limits = call.limits
+        limits = call.limits
         # Without these only the gap between two reads is limited, which the transport does itself.
         self._changes = (
-            call.limits.first_token is not None
-            or call.limits.idle is not None
-            or call.deadline is not None
+            limits.first_token is not None or limits.idle is not None or call.deadline is not None
         )
-        self._until: float | None = None
-        self._reason = ""
-        self._deltas = 0
-        self._quiet_since = 0.0
 
     def next(self, chunks: Iterator[bytes]) -> bytes | None:
         """Return the next chunk, None after the last.
@@ -148,11 +134,11 @@ class ReadDeadline:
             self._deltas, self._quiet_since = self._progress.deltas, time.monotonic()
         ends = min(self._ends(), default=None)
         self._until, self._reason = (None, "") if ends is None else ends
-        self._response.limit_reads(self._limits.timeout.read, self._until)
+        self._response.limit_reads(self._call.limits.timeout.read, self._until)
 
     def _ends(self) -> Iterator[tuple[float, str]]:
         """Yield the times by which the next data has to arrive, each with the name of its limit."""
-        limits, progress = self._limits, self._progress
+        limits, progress = self._call.limits, self._progress
         if limits.first_token is not None and not progress.committed:
             reason = f"no content within {limits.first_token:g} s (first_token_timeout)"
             yield progress.started + limits.first_token, reason
@@ -164,7 +150,7 @@ class ReadDeadline:
     def _stalled(self) -> StalledError:
         if self._until is not None and time.monotonic() > self._until - _MOMENT:
             return StalledError(self._reason)
-        seconds = self._limits.timeout.read
+        seconds = self._call.limits.timeout.read
         return StalledError(
             "no data" if seconds is None else f"no data for {seconds:g} s (timeout)"
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import http.client
 import io
 import queue
+import re
 import time
 from contextvars import ContextVar
 from functools import lru_cache
@@ -191,9 +192,7 @@ class _HeadReader:
         self._file.flush()
 
 
-def _is_final_head(received: bytes) -> bool:
-    """Whether the first bytes of a response hold its whole head, and it is not an interim one."""
-    return b"\r\n\r\n" in received and not _is_interim(received.partition(b"\n")[0])
+_FINAL_STATUS = re.compile(rb"HTTP/[0-9.]+ [2-9]")
 
 
 def _is_interim(status_line: bytes) -> bool:
@@ -214,7 +213,8 @@ class _Response(http.client.HTTPResponse):
 
     def begin(self) -> None:
         file = self.fp
-        if _is_final_head(file.peek()):
+        received = file.peek()
+        if b"\r\n\r\n" in received and _FINAL_STATUS.match(received):
             super().begin()
             return
         self.fp = cast("io.BufferedReader", _HeadReader(file))
