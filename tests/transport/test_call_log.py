@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -12,6 +14,7 @@ from kinds import KINDS, STREAMED, Kind, ask
 from langchain_portkey_mistral import PortkeyMistralEmbeddings
 from portkey_mistral import Client
 from portkey_mistral._transport import call_log
+from portkey_mistral.responses import CallInfo, ChatResponse
 
 CONFIG = {
     "strategy": {"mode": "fallback"},
@@ -105,3 +108,9 @@ def test_a_failed_guardrail_is_logged_once(caplog: pytest.LogCaptureFixture) -> 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.name == "portkey_mistral"]
+
+
+def test_a_response_keeps_every_field_when_its_info_is_added() -> None:
+    fields: dict[str, Any] = {each.name: object() for each in dataclasses.fields(ChatResponse)}
+    given, info = ChatResponse(**fields), CallInfo()
+    assert call_log._with_info(given, info) == dataclasses.replace(given, info=info)

@@ -22,6 +22,7 @@ from portkey_mistral.prices import Cost, total_cost
 from portkey_mistral.responses import (
     AttemptRecord,
     CallInfo,
+    ChatResponse,
     EmbeddingResponse,
 )
 
@@ -49,10 +50,11 @@ class CallLog(Generic[T]):
         if self._last is None or not isinstance(finished.result.outcome, Skipped):
             self._last = finished
             self._lost = _lost_parameters(finished)
-        # From all attempts, because an answer that was continued begins with the text of an earlier attempt.
-        self._guardrails += finished.result.guardrails
-        if failed := describe_failures(finished.result.guardrails):
-            _warn_of_guardrails_once(failed)
+        if finished.result.guardrails:
+            # From all attempts, because an answer that was continued begins with the text of an earlier attempt.
+            self._guardrails += finished.result.guardrails
+            if failed := describe_failures(finished.result.guardrails):
+                _warn_of_guardrails_once(failed)
         if finished.result.error is not None:
             self._errors.append(finished.result.error)
         record = _record(finished)
@@ -117,7 +119,7 @@ class CallLog(Generic[T]):
         error.cost = self._cost()
 
     def _cost(self) -> Cost | None:
-        return total_cost(record.cost for record in self._records)
+        return total_cost([record.cost for record in self._records])
 
 
 def _record(finished: FinishedAttempt[Any]) -> AttemptRecord:
@@ -147,10 +149,10 @@ def _status(outcome: Outcome) -> int | None:
 
 def _reason(outcome: Outcome, error: PortkeyMistralError | None) -> str | None:
     match outcome:
-        case Skipped(reason=reason):
-            return f"skipped: {reason}"
         case Answered() | Committed():
             return None
+        case Skipped(reason=reason):
+            return f"skipped: {reason}"
         case _:
             return error.message if error is not None else None
 
@@ -197,9 +199,22 @@ def _warn_of_guardrails_once(failed: str) -> None:
 
 def _with_info(value: T, info: CallInfo) -> T:
     """Return the value with the info, if its type has one."""
+    changed: Any
+    if isinstance(value, ChatResponse):
+        # The most frequent, and `replace` looks at each field by introspection.
+        changed = ChatResponse(
+            id=value.id,
+            model=value.model,
+            choices=value.choices,
+            usage=value.usage,
+            created=value.created,
+            info=info,
+            raw=value.raw,
+        )
+        return cast("T", changed)
     if isinstance(value, EmbeddingResponse):
         return dataclasses.replace(value, infos=(info,))
-    changed: Any = value
+    changed = value
     if hasattr(changed, "info"):
         changed = dataclasses.replace(changed, info=info)
     return cast("T", changed)
