@@ -49,12 +49,10 @@ async def asend(
 
 def _until_head(call: Call[Any], attempt: Attempt) -> float | None:
     """Return the seconds within which the head has to arrive: the shortest applicable limit."""
+    deadline = call.deadline
+    left = None if deadline is None else max(deadline - time.monotonic(), _SHORTEST)
     # Portkey's request_timeout applies to the head only: a slow body is not cut off.
-    limits = (attempt.target.request_timeout, call.limits.first_token, _left(call))
+    limits = (attempt.target.request_timeout, call.limits.first_token, left)
     if limits == _NO_LIMITS:
         return None
     return min(limit for limit in limits if limit is not None)
-
-
-def _left(call: Call[Any]) -> float | None:
-    return None if call.deadline is None else max(call.deadline - time.monotonic(), _SHORTEST)

@@ -112,11 +112,15 @@ class IdleConnections(queue.LifoQueue[Any]):
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: ARG002  a queue's signature
         if item is not None and not item.is_closed:
             until = time.monotonic() + getattr(item, "keep_seconds", KEEP_SECONDS)
-            super().put((item, until))
+            with self.mutex:
+                self.queue.append((item, until))
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: ARG002  same
         while True:
-            connection, until = super().get(block=False)
+            with self.mutex:
+                if not self.queue:
+                    raise queue.Empty
+                connection, until = self.queue.pop()
             if time.monotonic() < until:
                 return connection  # urllib3 checks whether the server has closed it
             connection.close()
