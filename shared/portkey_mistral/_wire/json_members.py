@@ -11,7 +11,7 @@ from typing import Any
 
 from portkey_mistral._wire.malformed import MalformedResponse
 
-__all__ = ["choice_index", "count", "finish_reason", "integer", "logprobs", "string"]
+__all__ = ["choice_index", "counts", "finish_reason", "integer", "logprobs", "string"]
 
 _MAX_COUNT = 10**12
 _MAX_LOGPROB = 2.0**63
@@ -29,10 +29,15 @@ def integer(raw: Mapping[str, Any], name: str) -> int | None:
     return value if type(value) is int else None  # True and False are ints too
 
 
-def count(raw: Mapping[str, Any], name: str) -> int | None:
-    """Return a member that is a number of tokens or seconds; None for any other. Budgets add them up."""
-    value = raw.get(name)
-    return value if type(value) is int and 0 <= value <= _MAX_COUNT else None
+def counts(raw: object) -> dict[str, int]:
+    """Return the members of an object that are numbers of tokens or seconds. Budgets add them up."""
+    if not isinstance(raw, dict):
+        return {}
+    return {
+        name: value
+        for name, value in raw.items()
+        if type(value) is int and 0 <= value <= _MAX_COUNT
+    }
 
 
 def choice_index(choice: Mapping[str, Any], default: int) -> int:

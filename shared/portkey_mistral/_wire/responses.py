@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from portkey_mistral._wire.content import decode_content, refusal, refusal_in
 from portkey_mistral._wire.json_members import (
     choice_index,
-    count,
+    counts,
     finish_reason,
     integer,
     logprobs,
@@ -42,38 +42,28 @@ def decode_usage(raw: object, *, service_tier: str | None = None) -> Usage | Non
     """Decode a `usage` object; None if there is none. A count that is no number of tokens is absent."""
     if not isinstance(raw, dict):
         return None
-    of_prompt, of_completion = (
-        _details(raw, "prompt_tokens_details"),
-        _details(raw, "completion_tokens_details"),
-    )
-    prompt = count(raw, "prompt_tokens") or 0
-    completion = count(raw, "completion_tokens") or 0
-    total = count(raw, "total_tokens")
-    cached = count(of_prompt, "cached_tokens")
+    of_request = counts(raw)
+    of_prompt = counts(raw.get("prompt_tokens_details"))
+    of_completion = counts(raw.get("completion_tokens_details"))
+    prompt = of_request.get("prompt_tokens", 0)
+    completion = of_request.get("completion_tokens", 0)
+    cached = of_prompt.get("cached_tokens")
     if cached is None:
-        cached = count(_details(raw, "prompt_token_details"), "cached_tokens")
+        cached = counts(raw.get("prompt_token_details")).get("cached_tokens")
     if cached is None:  # in early 2026
-        cached = count(raw, "num_cached_tokens")
+        cached = of_request.get("num_cached_tokens")
     tier = raw.get("service_tier") or service_tier
     return Usage(
         prompt,
         completion,
-        prompt + completion if total is None else total,
+        of_request.get("total_tokens", prompt + completion),
         cached,
-        count(of_completion, "reasoning_tokens"),
-        count(raw, "prompt_audio_seconds"),
+        of_completion.get("reasoning_tokens"),
+        of_request.get("prompt_audio_seconds"),
         tier if isinstance(tier, str) else None,
-        prompt_audio_tokens=count(of_prompt, "audio_tokens"),
-        completion_audio_tokens=count(of_completion, "audio_tokens"),
+        prompt_audio_tokens=of_prompt.get("audio_tokens"),
+        completion_audio_tokens=of_completion.get("audio_tokens"),
     )
-
-
-_NONE: Mapping[str, Any] = {}
-
-
-def _details(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    details = raw.get(name)
-    return details if isinstance(details, dict) else _NONE
 
 
 _MESSAGE_MEMBERS = frozenset(
@@ -105,16 +95,16 @@ def decode_chat(body: object) -> ChatResponse:
 def _choice(raw: object, at: int, seed: str) -> Choice:
     choice = json_object(raw, f"choices[{at}]")
     index = choice_index(choice, at)
+    reason = finish_reason(choice)
     return Choice(
         index=index,
-        message=_message(choice, at, f"{seed}:{index}"),
-        finish_reason=finish_reason(choice),
+        message=_message(choice, at, f"{seed}:{index}", truncated=reason in TRUNCATED),
+        finish_reason=reason,
         logprobs=logprobs(choice),
     )
 
 
-def _message(choice: Mapping[str, Any], at: int, seed: str) -> Message:
-    truncated = finish_reason(choice) in TRUNCATED
+def _message(choice: Mapping[str, Any], at: int, seed: str, *, truncated: bool) -> Message:
     # If Mistral ran built-in tools, a choice has several messages.
     raw_messages = choice.get("messages")
     if isinstance(raw_messages, list) and choice.get("message") is None:
@@ -149,8 +139,14 @@ def _one_message(raw: object, at: int, seed: str, *, truncated: bool) -> Message
         "assistant",
         content,
         _tool_calls(message.get("tool_calls"), seed, truncated=truncated),
-        extra={name: value for name, value in message.items() if name not in _MESSAGE_MEMBERS},
+        extra=_other_members(message),
     )
+
+
+def _other_members(message: Mapping[str, Any]) -> dict[str, Any]:
+    if message.keys() <= _MESSAGE_MEMBERS:
+        return {}
+    return {name: value for name, value in message.items() if name not in _MESSAGE_MEMBERS}
 
 
 def _join(contents: Sequence[Content]) -> Content:
