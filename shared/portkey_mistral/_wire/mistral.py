@@ -117,7 +117,7 @@ def _chat(request: ChatRequest) -> dict[str, Any]:
         "messages": list(map(encode_message, messages)),
         **_attributes(request, _CHAT),
         "stop": _stop(request.stop),
-        "tools": list(map(_tool, request.tools)),
+        "tools": list(map(_tool, request.tools)) if request.tools else None,
         "tool_choice": _tool_choice(request.tool_choice),
         "response_format": _response_format(request.response_format),
         "prediction": _prediction(request.prediction),

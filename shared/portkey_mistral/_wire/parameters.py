@@ -28,7 +28,7 @@ def drop_empty(body: Mapping[str, Any]) -> dict[str, Any]:
         InvalidRequestError: `tool_choice` requires a tool call, but there are no tools.
     """
     kept = drop_none(**body)
-    if kept.get("tools"):
+    if kept.get("tools") or kept.keys().isdisjoint(_ONLY_WITH_TOOLS):
         return kept
     if kept.get("tool_choice") not in _REQUIRES_NO_CALL:
         raise InvalidRequestError(

@@ -82,7 +82,9 @@ def assumed_prefix(request: Request | None, body: Mapping[str, Any]) -> str:
     if not messages or messages[-1].prefix is not None or "messages" not in body:
         return ""
     last = body["messages"][-1]
-    content = last["content"] if last.get("prefix") else ""
+    if not last.get("prefix"):
+        return ""
+    content = last["content"]
     if isinstance(content, str):
         return content
     return "".join(part["text"] for part in content if part.get("type") == "text")
