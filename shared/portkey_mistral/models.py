@@ -206,6 +206,8 @@ def price_of(name: str) -> Price | None:
 
 def has_own_price(name: str) -> bool:
     """Return whether `set_price` gave the model a price."""
+    if not _own_prices:
+        return False
     model = find(name)
     return (_bare(name) if model is None else model.id) in _own_prices
 

@@ -28,12 +28,15 @@ def connect(url: str) -> State:
     Raises:
         ConfigurationError: the URL is not supported, or its library is not installed.
     """
+    removed = None
     with _registry:
-        if url not in _states:
-            _states[url] = _open(url)
-        _states.move_to_end(url)
-        removed = _states.popitem(last=False)[1] if len(_states) > _MAX_STATES else None
-        state = _states[url]
+        state = _states.get(url)
+        if state is None:
+            state = _states[url] = _open(url)
+            if len(_states) > _MAX_STATES:
+                _, removed = _states.popitem(last=False)
+        else:
+            _states.move_to_end(url)
     if removed is not None:
         removed.close()
     return state
