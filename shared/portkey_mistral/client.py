@@ -468,4 +468,4 @@ class ConnectedSettings(ConnectionSettings):
     @property
     def client(self) -> Client:
         """A client with these settings. It uses fields as they are at each call."""
-        return Client.from_settings(self)
+        return Client(self)

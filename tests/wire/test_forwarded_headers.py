@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portkey_mistral._wire.forwarded_headers import headers_for_target, unforwarded_headers
+from portkey_mistral._wire.forwarded_headers import forwarded_headers, unforwarded_headers
 from portkey_mistral.config.values import RenamedHeader
 
 OWN = {"x-a": "1", "x-b": "2", "accept": "text/plain", "x-portkey-trace-id": "t"}
@@ -24,7 +24,7 @@ OWN = {"x-a": "1", "x-b": "2", "accept": "text/plain", "x-portkey-trace-id": "t"
     ],
 )
 def test_the_headers_of_a_target(names, argument, got):
-    assert headers_for_target(OWN, names, argument) == got
+    assert forwarded_headers(OWN, argument or names) == got
 
 
 @pytest.mark.parametrize(

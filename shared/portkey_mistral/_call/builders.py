@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from portkey_mistral import models
@@ -31,7 +31,7 @@ from portkey_mistral._wire.dialects import Dialect, dialect_of
 from portkey_mistral._wire.direct import direct_request, direct_resource
 from portkey_mistral._wire.forwarded_headers import (
     TRACE_HEADERS,
-    headers_for_target,
+    forwarded_headers,
     unforwarded_headers,
 )
 from portkey_mistral._wire.gateway import gateway_request, lost_at
@@ -43,6 +43,9 @@ from portkey_mistral.config.values import Target, leaves
 from portkey_mistral.cost import Billing
 from portkey_mistral.exceptions import CapabilityError, ConfigurationError
 from portkey_mistral.responses import Lane
+
+if TYPE_CHECKING:
+    from portkey_mistral._call.options import ResolvedOptions
 
 __all__ = [
     "USER_AGENT",
@@ -69,12 +72,7 @@ class DirectRequestBuilder:
     stream: bool
     body: Mapping[str, Any]
     required_capabilities: frozenset[str]
-    default_host: str
-    has_config: bool
-    # Tools that report errors show the repr of local variables.
-    default_key: str | None = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
-    forward_headers: tuple[str, ...] = ()
+    options: ResolvedOptions
 
     def build(self, attempt: Attempt, so_far: str) -> WireRequest:
         target = attempt.target
@@ -83,8 +81,11 @@ class DirectRequestBuilder:
             raise _slug_error(model)
         if target.provider == MISTRAL and model is not None:
             models.check_capabilities(model, self.required_capabilities)
-        body, prefix = self.body, ""
-        forwarded = self._forwarded(target)
+        body, prefix, options = self.body, "", self.options
+        names = options.forward_headers or target.forward_headers
+        # Without a config the only host gets all headers.
+        has_config = options.config is not None
+        forwarded = forwarded_headers(options.headers, names) if has_config else options.headers
         if so_far:
             continued = continuation_body(self.body, so_far)
             body, prefix = continued.body, continued.prefix
@@ -95,14 +96,11 @@ class DirectRequestBuilder:
             target,
             self.operation,
             stream=self.stream,
-            default_host=self.default_host,
-            default_key=self.default_key,
-            headers={
-                "user-agent": USER_AGENT,
-                **(self.headers if forwarded is None else forwarded),
-            },
+            default_host=options.default_host,
+            default_key=options.default_key,
+            headers={"user-agent": USER_AGENT, **forwarded},
         )
-        if forwarded:
+        if forwarded and has_config:
             # As on the gateway, a forwarded header replaces the target's own of the same name, even its key.
             request = _add_headers(request, forwarded)
         url = request.url
@@ -115,16 +113,10 @@ class DirectRequestBuilder:
             model,
             prefix=prefix,
             billed_at=lambda _path: (Billing(target.provider, model, billing_host(url)),),
-            trace_headers=frozenset(
-                headers_for_target(TRACE_HEADERS, target.forward_headers, self.forward_headers)
-            ),
+            trace_headers=frozenset(forwarded_headers(TRACE_HEADERS, names))
+            if names
+            else frozenset(),
         )
-
-    def _forwarded(self, target: Target) -> dict[str, str] | None:
-        """Return the caller's headers for a target; None without a config, where the only host gets all of them."""
-        if not self.has_config:
-            return None
-        return headers_for_target(self.headers, target.forward_headers, self.forward_headers)
 
     def not_resumable(self, attempt: Attempt) -> str | None:
         return not_continuable(self.body, attempt.target.override_params)

@@ -39,8 +39,6 @@ def apply_headers(
     Raises:
         ConfigurationError: a header contradicts an option of the call, or is for a gateway that the object does not use.
     """
-    if not (settings.default_headers or options.headers):
-        return settings, options
     given = {**(settings.default_headers or {}), **(options.headers or {})}
     headers = {name.lower(): value for name, value in given.items()}
     if not any(name.startswith(_PREFIX) for name in headers):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from portkey_mistral._redaction import possible_keys, secret_value
@@ -16,10 +16,12 @@ __all__ = ["secrets_of_call"]
 
 def secrets_of_call(
     settings: ConnectionSettings, options: CallOptions, config_keys: Sequence[str]
-) -> Iterator[str]:
-    """Yield every key of a call; `config_keys` are those of the config's targets."""
+) -> frozenset[str]:
+    """Return every key of a call; `config_keys` are those of the config's targets."""
     keys = map(secret_value, (settings.api_key, settings.portkey_api_key, settings.virtual_key))
-    yield from filter(None, keys)
-    yield from config_keys
-    yield from possible_keys(settings.default_headers)
-    yield from possible_keys(options.headers)
+    secrets = frozenset(filter(None, keys)).union(config_keys)
+    if settings.default_headers or options.headers:
+        return secrets.union(
+            possible_keys(settings.default_headers), possible_keys(options.headers)
+        )
+    return secrets

@@ -53,7 +53,6 @@ class ResolvedOptions:
     default_host: str
     trace_id: str | None
     portkey_metadata: Mapping[str, str] | None
-    cache_namespace: str | None
     cache_force_refresh: bool | None
     forward_headers: tuple[str, ...]
     # Tools that report errors show the repr of local variables.
@@ -65,14 +64,19 @@ class ResolvedOptions:
     def through_gateway(self) -> bool:
         return self.mode == "gateway"
 
+    @property
+    def cache_namespace(self) -> str | None:
+        return _chosen(self.options.cache_namespace, self.settings.cache_namespace)
+
     def limits(self, *, stream: bool = False) -> Limits:
         """Return the limits of a call, with those of a stream where it is one."""
         settings = self.settings
+        most = settings.max_concurrency
         return Limits(
             timeout=_timeout(settings, self.options),
             first_token=settings.first_token_timeout if stream else None,
             idle=settings.idle_timeout if stream else None,
-            concurrency=_concurrency_limit(settings),
+            concurrency=None if most is None else _concurrency_limit(settings, most),
             max_bytes=settings.max_response_bytes,
         )
 
@@ -93,17 +97,24 @@ class ConfigFacts:
     keys: tuple[str, ...] = field(default=(), repr=False)
 
 
+_NO_CONFIG = ConfigFacts()
+
+
 def resolve_options(settings: ConnectionSettings, options: CallOptions | None) -> ResolvedOptions:
     """Merge an object's settings and one call's options. The options have been checked; see `validate.check_options`.
 
     Raises:
         ConfigurationError: the config or the headers of the options contradict the settings, or each other.
     """
-    settings, options = apply_headers(settings, options or _NO_OPTIONS)
+    options = options or _NO_OPTIONS
+    headers: dict[str, str] = {}
+    if settings.default_headers or options.headers:
+        settings, options = apply_headers(settings, options)
+        headers = _headers(settings, options)
     config = _config(settings, options)
     mode = settings.mode
     through_gateway = mode == "gateway"
-    config_facts = ConfigFacts() if config is None else _config_facts(config)
+    config_facts = _NO_CONFIG if config is None else _config_facts(config)
     retries = _retries(settings, runs_config=config is not None and not through_gateway)
     refresh = options.cache_force_refresh
     return ResolvedOptions(
@@ -118,12 +129,11 @@ def resolve_options(settings: ConnectionSettings, options: CallOptions | None) -
         default_host=settings.base_url or residency.default_host(settings.data_residency),
         trace_id=_chosen(options.trace_id, settings.trace_id),
         portkey_metadata=_chosen(options.portkey_metadata, settings.portkey_metadata),
-        cache_namespace=_chosen(options.cache_namespace, settings.cache_namespace),
         cache_force_refresh=settings.cache_force_refresh if refresh is None else refresh,
         forward_headers=tuple(_chosen(options.forward_headers, settings.forward_headers) or ()),
         default_key=secret_value(settings.api_key),
-        headers=_headers(settings, options),
-        secrets=frozenset(secrets_of_call(settings, options, config_facts.keys)),
+        headers=headers,
+        secrets=secrets_of_call(settings, options, config_facts.keys),
     )
 
 
@@ -188,14 +198,12 @@ def _timeout(settings: ConnectionSettings, options: CallOptions) -> Timeouts:
     return Timeouts(timeout.connect, timeout.read, timeout.write, timeout.pool)
 
 
-def _concurrency_limit(settings: ConnectionSettings) -> ConcurrencyLimit | None:
+def _concurrency_limit(settings: ConnectionSettings, most: int) -> ConcurrencyLimit:
     """The limit that this object shares with all others of the same host and key."""
-    if settings.max_concurrency is None:
-        return None
     host = settings.gateway_url or settings.base_url or ""
     key = secret_value(settings.portkey_api_key) or secret_value(settings.api_key) or ""
     digest = hashlib.sha256(f"{host}\0{key}".encode()).hexdigest()
-    return ConcurrencyLimit(digest, settings.max_concurrency)
+    return ConcurrencyLimit(digest, most)
 
 
 def _headers(settings: ConnectionSettings, options: CallOptions) -> dict[str, str]:

@@ -70,17 +70,6 @@ class Job:
     observe: Observe = observe_call
 
 
-@dataclass(slots=True)
-class _EncodedCall:
-    """A request with its options, encoded once."""
-
-    options: ResolvedOptions
-    operation: Operation
-    stream: bool
-    body: Mapping[str, Any]
-    required_capabilities: frozenset[str]
-
-
 def prepare_call(
     settings: ConnectionSettings,
     request: Request | None,
@@ -102,26 +91,26 @@ def prepare_call(
     """
     if operation != "models":
         check_request(request, operation)
-    encoded = _encode(settings, request, options, operation=operation, stream=stream)
-    resolved = encoded.options
+    resolved = _resolve(settings, options)
+    facts = _facts(resolved, request, operation, job, stream=stream)
     if request is not None:
         _warn_of_retired(resolved, request.model)
-    _check_residency(encoded, request)
-    facts = _facts(encoded, job)
+    if resolved.settings.data_residency is not None:
+        _check_residency(resolved, request, facts.params.get("model"))
     rate_limit = _rate_limit(settings, facts, job)
-    prefix = assumed_prefix(request, encoded.body)
+    prefix = assumed_prefix(request, facts.params)
     return Call(
         mode=resolved.mode,
-        root=resolve_parameters(resolved.root, encoded.body),
+        root=resolve_parameters(resolved.root, facts.params),
         facts=facts,
-        builder=_builder(encoded),
+        builder=_builder(resolved, facts, stream=stream),
         decode=_without_prefix(decode, prefix) if prefix and not stream else decode,
         transport_options=resolved.transport_options,
         limits=resolved.limits(stream=stream),
         state=_state(resolved, rate_limit),
         max_retries=resolved.retries,
         breaker_keys={} if resolved.through_gateway else resolved.config_facts.breaker_keys,
-        sticky=_sticky(resolved, facts),
+        sticky=_sticky(resolved, facts) if resolved.config_facts.is_sticky else (),
         rate_limit=rate_limit,
         secrets=resolved.secrets,
         trace_id=resolved.trace_id,
@@ -130,13 +119,11 @@ def prepare_call(
         assumed_prefix=prefix,
         cancellation=None if job is None else job.cancellation,
         refresh_cache=bool(resolved.cache_force_refresh),
-        cache_partition=_cache_partition(resolved),
+        cache_partition=_cache_partition(resolved) if resolved.config_facts.needs_state else b"",
         observe=observe_call if job is None else job.observe,
         default_url=resolved.settings.gateway_url or resolved.default_host,
-        trace_parent={
-            name: resolved.headers[name] for name in _TRACE_PARENT & resolved.headers.keys()
-        },
-        accounts=_accounts(resolved, operation),
+        trace_parent=_trace_parent(resolved.headers) if resolved.headers else {},
+        accounts=_accounts(resolved, operation) if resolved.settings.budget else (),
     )
 
 
@@ -152,11 +139,12 @@ def lost_parameters(
     settings: ConnectionSettings, request: ChatRequest, options: CallOptions | None
 ) -> tuple[str, ...]:
     """Return the names of the parameters that the gateway would drop from a request; nothing is sent."""
-    encoded = _encode(settings, request, options, operation="chat", stream=False)
-    if not encoded.options.through_gateway:
+    resolved = _resolve(settings, options)
+    facts = _facts(resolved, request, "chat", None, stream=False)
+    if not resolved.through_gateway:
         return ()
     try:
-        _builder(encoded).build(Attempt("config", Target()), "")
+        _builder(resolved, facts, stream=False).build(Attempt("config", Target()), "")
     except ParameterLossError as loss:
         return loss.parameters
     except PortkeyMistralError:
@@ -171,14 +159,15 @@ def is_translated_out_of_sight(
     url = settings.gateway_url
     if url is None or settings.gateway_lane in ("proxy", "passthrough"):
         return False
-    encoded = _encode(settings, request, options, operation="chat", stream=False)
-    return is_out_of_sight(_gateway_options(encoded, url), encoded.body)
+    resolved = _resolve(settings, options)
+    body = encode_request(request, stream=False)
+    return is_out_of_sight(_gateway_options(resolved, url), body)
 
 
 def missing_keys(settings: ConnectionSettings) -> Iterator[ConfigurationError]:
     """Yield an error for each target that cannot be sent a request; nothing is sent."""
-    encoded = _encode(settings, None, None, operation="models", stream=False)
-    builder, resolved = _builder(encoded), encoded.options
+    resolved = resolve_options(settings, None)
+    builder = _builder(resolved, _facts(resolved, None, "models", None, stream=False), stream=False)
     targets = (
         () if resolved.config is None or resolved.through_gateway else resolved.config.targets()
     )
@@ -189,22 +178,30 @@ def missing_keys(settings: ConnectionSettings) -> Iterator[ConfigurationError]:
             yield error
 
 
-def _encode(
-    settings: ConnectionSettings,
-    request: Request | None,
-    options: CallOptions | None,
-    *,
-    operation: Operation,
-    stream: bool,
-) -> _EncodedCall:
+def _resolve(settings: ConnectionSettings, options: CallOptions | None) -> ResolvedOptions:
     if options is not None:
         check_options(options)
-    return _EncodedCall(
-        resolve_options(settings, options),
-        operation,
-        stream,
-        {} if request is None else encode_request(request, stream=stream),
-        frozenset() if request is None else required_capabilities(request),
+    return resolve_options(settings, options)
+
+
+def _facts(
+    resolved: ResolvedOptions,
+    request: Request | None,
+    operation: Operation,
+    job: Job | None,
+    *,
+    stream: bool,
+) -> RequestFacts:
+    """Encode a request, and return what routing reads of it: its canonical body, and what its model must be capable of."""
+    body = {} if request is None else encode_request(request, stream=stream)
+    return RequestFacts(
+        operation=operation,
+        params=body,
+        metadata=resolved.portkey_metadata or {},
+        pathname=f"/v1{path_of(operation, body)}",
+        required_capabilities=frozenset() if request is None else required_capabilities(request),
+        prompt_tokens=PromptSize(body),
+        deadline=deadline_of(resolved.settings) if job is None else job.deadline,
     )
 
 
@@ -214,17 +211,14 @@ def _warn_of_retired(resolved: ResolvedOptions, model: str) -> None:
         models.warn_if_retired(override or model)
 
 
-def _check_residency(encoded: _EncodedCall, request: Request | None) -> None:
+def _check_residency(resolved: ResolvedOptions, request: Request | None, model: object) -> None:
     """Check the whole route again in each call, because fields may be assigned after construction."""
-    resolved, settings = encoded.options, encoded.options.settings
+    settings = resolved.settings
     region = settings.data_residency
-    if region is None:
-        return
     settings.check_residency(resolved.config)
     if settings.gateway_url is not None:
-        model = encoded.body.get("model")
         route = [*residency.model_locations(resolved.config, model)]
-        options = _gateway_options(encoded, settings.gateway_url)
+        options = _gateway_options(resolved, settings.gateway_url)
         if options.lane != "passthrough" and options.uses_default_config(model):
             route.append(residency.default_config_location())
         residency.check(route, residency=region, declared=settings.residency_hosts)
@@ -232,18 +226,6 @@ def _check_residency(encoded: _EncodedCall, request: Request | None) -> None:
         residency.check_request(request, residency=region, config=resolved.config)
     if isinstance(request, OCRRequest):
         residency.check_document(request.document, residency=region)
-
-
-def _facts(encoded: _EncodedCall, job: Job | None) -> RequestFacts:
-    return RequestFacts(
-        operation=encoded.operation,
-        params=encoded.body,
-        metadata=encoded.options.portkey_metadata or {},
-        pathname=f"/v1{path_of(encoded.operation, encoded.body)}",
-        required_capabilities=encoded.required_capabilities,
-        prompt_tokens=PromptSize(encoded.body),
-        deadline=deadline_of(encoded.options.settings) if job is None else job.deadline,
-    )
 
 
 def _rate_limit(
@@ -264,13 +246,12 @@ def _rate_limit(
 
 def _state(resolved: ResolvedOptions, rate_limit: RateLimit | None) -> State:
     """The state store; a call that shares no state uses the one in memory."""
-    settings = resolved.settings
     shares = (
-        resolved.config_facts.needs_state and not resolved.through_gateway,
-        rate_limit is not None,
-        bool(settings.budgets),
+        (resolved.config_facts.needs_state and not resolved.through_gateway)
+        or rate_limit is not None
+        or resolved.settings.budget
     )
-    return connect(settings.state if any(shares) else "memory:")
+    return connect(resolved.settings.state if shares else "memory:")
 
 
 def _accounts(resolved: ResolvedOptions, operation: Operation) -> tuple[Account, ...]:
@@ -280,52 +261,43 @@ def _accounts(resolved: ResolvedOptions, operation: Operation) -> tuple[Account,
 
 
 def _cache_partition(resolved: ResolvedOptions) -> bytes:
-    if not resolved.config_facts.needs_state:
-        return b""
     return cache_partition(resolved.cache_namespace, resolved.portkey_metadata, resolved.headers)
 
 
 def _sticky(resolved: ResolvedOptions, facts: RequestFacts) -> tuple[StickyBalance, ...]:
     config = resolved.config
-    if config is None or resolved.through_gateway or not resolved.config_facts.is_sticky:
+    if config is None or resolved.through_gateway:
         return ()
     return sticky_balances(resolved.root, facts, resolved.headers, config.fingerprint)
 
 
-def _builder(encoded: _EncodedCall) -> RequestBuilder:
-    url = encoded.options.settings.gateway_url
-    return _direct_builder(encoded) if url is None else _gateway_builder(encoded, url)
+def _trace_parent(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: headers[name] for name in _TRACE_PARENT & headers.keys()}
 
 
-def _direct_builder(encoded: _EncodedCall) -> DirectRequestBuilder:
-    resolved = encoded.options
+def _builder(resolved: ResolvedOptions, facts: RequestFacts, *, stream: bool) -> RequestBuilder:
+    url = resolved.settings.gateway_url
+    if url is not None:
+        return GatewayRequestBuilder(
+            operation=facts.operation,
+            stream=stream,
+            body=facts.params,
+            required_capabilities=facts.required_capabilities,
+            options=_gateway_options(resolved, url),
+        )
     if resolved.config is not None:
         log_unused_headers(resolved.config, resolved.headers, resolved.forward_headers)
     return DirectRequestBuilder(
-        operation=encoded.operation,
-        stream=encoded.stream,
-        body=encoded.body,
-        required_capabilities=encoded.required_capabilities,
-        default_host=resolved.default_host,
-        default_key=resolved.default_key,
-        has_config=resolved.config is not None,
-        headers=resolved.headers,
-        forward_headers=resolved.forward_headers,
+        operation=facts.operation,
+        stream=stream,
+        body=facts.params,
+        required_capabilities=facts.required_capabilities,
+        options=resolved,
     )
 
 
-def _gateway_builder(encoded: _EncodedCall, url: str) -> GatewayRequestBuilder:
-    return GatewayRequestBuilder(
-        operation=encoded.operation,
-        stream=encoded.stream,
-        body=encoded.body,
-        required_capabilities=encoded.required_capabilities,
-        options=_gateway_options(encoded, url),
-    )
-
-
-def _gateway_options(encoded: _EncodedCall, url: str) -> GatewayOptions:
-    resolved, settings = encoded.options, encoded.options.settings
+def _gateway_options(resolved: ResolvedOptions, url: str) -> GatewayOptions:
+    settings = resolved.settings
     region = settings.data_residency
     return GatewayOptions(
         url=url,

@@ -8,7 +8,7 @@ error names them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, assert_never
 
 from portkey_mistral._call.request_types import check_option_types, check_request_types
@@ -59,7 +59,7 @@ def required_capabilities(request: Request) -> frozenset[str]:
     """
     match request:
         case ChatRequest():
-            return frozenset(_chat_capabilities(request))
+            return _chat_capabilities(request)
         case FIMRequest():
             return frozenset({"fim"})
         case EmbeddingRequest():
@@ -73,17 +73,18 @@ def required_capabilities(request: Request) -> frozenset[str]:
     assert_never(request)
 
 
-def _chat_capabilities(request: ChatRequest) -> Iterator[str]:
-    yield "chat"
+def _chat_capabilities(request: ChatRequest) -> frozenset[str]:
+    capabilities = {"chat"}
     for message in request.messages:
         if not isinstance(message.content, str):
-            yield from filter(None, map(_part_capability, message.content))
+            capabilities.update(filter(None, map(_part_capability, message.content)))
     for tool in request.tools:
-        yield "tools" if isinstance(tool, Tool) else _tool_capability(tool)
+        capabilities.add("tools" if isinstance(tool, Tool) else _tool_capability(tool))
     if not _TRAINING_MEMBERS.isdisjoint(request.extra):
-        yield "fine_tuning"
+        capabilities.add("fine_tuning")
     if "image" in (request.extra.get("modalities") or ()):
-        yield "image_generation"
+        capabilities.add("image_generation")
+    return frozenset(capabilities)
 
 
 def _part_capability(part: Part) -> str | None:
@@ -139,15 +140,21 @@ _OPTION_TYPES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 def check_options(options: CallOptions) -> None:
     """Raise `InvalidRequestError` for an option of the wrong type, or a header that cannot be sent."""
     check_option_types(options)
-    for name, (is_valid, expected) in _OPTION_TYPES.items():
+    for name in _OPTION_TYPES:
         value = getattr(options, name)
-        if value is not None and not is_valid(value):
-            raise InvalidRequestError(f"{name} must be {expected}, got {_describe(value)}.")
+        if value is not None:
+            _check_option(name, value)
     if options.headers:
         try:
             validators.headers(options.headers, "headers")
         except ConfigurationError as error:
             raise InvalidRequestError(error.message) from None
+
+
+def _check_option(name: str, value: object) -> None:
+    is_valid, expected = _OPTION_TYPES[name]
+    if not is_valid(value):
+        raise InvalidRequestError(f"{name} must be {expected}, got {_describe(value)}.")
 
 
 def _describe(value: object) -> str:
@@ -167,10 +174,11 @@ def check_request(request: Request | None, operation: Operation) -> None:
     check_request_types(request, operation)
     _check_extra(getattr(request, "extra", None))
     match request:
-        case ChatRequest(messages=messages) if not messages:
-            raise InvalidRequestError(
-                "messages is empty: pass at least one message, for example [Message.user('Hello')]."
-            )
+        case ChatRequest():
+            if not request.messages:
+                raise InvalidRequestError(
+                    "messages is empty: pass at least one message, for example [Message.user('Hello')]."
+                )
         case EmbeddingRequest(inputs=inputs):
             check_iterable(inputs, "inputs", "text")
         case ModerationRequest(inputs=None, messages=None):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from portkey_mistral.config.values import RenamedHeader
 
-__all__ = ["TRACE_HEADERS", "forwarded_headers", "headers_for_target", "unforwarded_headers"]
+__all__ = ["TRACE_HEADERS", "forwarded_headers", "unforwarded_headers"]
 
 # The first two are part of every request. On the proxy route the last would replace the key of every target, and is
 # rejected there.
@@ -30,15 +30,6 @@ def forwarded_headers(
         if (value := headers.get(source.lower())) is not None:
             forwarded[name.lower()] = value
     return forwarded
-
-
-def headers_for_target(
-    headers: Mapping[str, str],
-    target_names: Sequence[str | RenamedHeader],
-    argument: Sequence[str],
-) -> dict[str, str]:
-    """Return the headers that are sent to a target of a config."""
-    return forwarded_headers(headers, argument or target_names)
 
 
 def unforwarded_headers(
