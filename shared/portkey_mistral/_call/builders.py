@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from portkey_mistral import models
-from portkey_mistral._api import Operation
 from portkey_mistral._call.billing import billed_at, billing_host
 from portkey_mistral._providers import (
     MISTRAL,
@@ -19,7 +18,7 @@ from portkey_mistral._providers import (
     is_slug,
     owner_of,
 )
-from portkey_mistral._routing.outcomes import Attempt
+from portkey_mistral._routing.outcomes import Attempt, RequestFacts
 from portkey_mistral._transport.call import WireRequest
 from portkey_mistral._version import __version__
 from portkey_mistral._wire.continuation_body import (
@@ -64,37 +63,35 @@ _GATEWAY_TRACE_HEADERS = frozenset({"traceparent", "tracestate"})
 _PORTKEY_KEY_HEADERS = frozenset({"x-portkey-api-key", "authorization"})
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class DirectRequestBuilder:
     """Builds requests to the targets themselves, each in the dialect of its provider."""
 
-    operation: Operation
-    stream: bool
-    body: Mapping[str, Any]
-    required_capabilities: frozenset[str]
+    facts: RequestFacts
     options: ResolvedOptions
+    stream: bool = field(kw_only=True)
 
     def build(self, attempt: Attempt, so_far: str) -> WireRequest:
-        target = attempt.target
-        model = _model(self.body, target)
+        target, facts, options = attempt.target, self.facts, self.options
+        body, prefix = facts.params, ""
+        model = _model(body, target)
         if is_slug(model):
             raise _slug_error(model)
         if target.provider == MISTRAL and model is not None:
-            models.check_capabilities(model, self.required_capabilities)
-        body, prefix, options = self.body, "", self.options
+            models.check_capabilities(model, facts.required_capabilities)
         names = options.forward_headers or target.forward_headers
         # Without a config the only host gets all headers.
         has_config = options.config is not None
         forwarded = forwarded_headers(options.headers, names) if has_config else options.headers
         if so_far:
-            continued = continuation_body(self.body, so_far)
+            continued = continuation_body(body, so_far)
             body, prefix = continued.body, continued.prefix
             overrides = reduce_token_limits(target.override_params, so_far)
             target = dataclasses.replace(target, override_params=overrides)
         request = direct_request(
             body,
             target,
-            self.operation,
+            facts.operation,
             stream=self.stream,
             default_host=options.default_host,
             default_key=options.default_key,
@@ -119,7 +116,7 @@ class DirectRequestBuilder:
         )
 
     def not_resumable(self, attempt: Attempt) -> str | None:
-        return not_continuable(self.body, attempt.target.override_params)
+        return not_continuable(self.facts.params, attempt.target.override_params)
 
     def cannot_resume_on(self, attempt: Attempt) -> str | None:
         if attempt.target.provider != MISTRAL:
@@ -163,27 +160,26 @@ class ResourceRequestBuilder:
         return None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class GatewayRequestBuilder:
     """Builds requests to the gateway, which picks the target; the lane is chosen so that no parameter is lost."""
 
-    operation: Operation
-    stream: bool
-    body: Mapping[str, Any]
-    required_capabilities: frozenset[str]
+    facts: RequestFacts
     options: GatewayOptions
+    stream: bool = field(kw_only=True)
 
     def build(self, attempt: Attempt, so_far: str) -> WireRequest:  # noqa: ARG002  the gateway picks the target
         self._check_capabilities()
-        model = self.body.get("model")
-        body, options, prefix = self.body, self.options, ""
+        facts, options = self.facts, self.options
+        body, prefix = facts.params, ""
+        model = body.get("model")
         if so_far:
-            continued = continuation_body(self.body, so_far)
+            continued = continuation_body(body, so_far)
             body, prefix = continued.body, continued.prefix
             options = dataclasses.replace(
                 options, config=_reduce_config_limits(options.config, so_far)
             )
-        request, lane = gateway_request(body, self.operation, stream=self.stream, options=options)
+        request, lane = gateway_request(body, facts.operation, stream=self.stream, options=options)
         request = _add_headers(request, {})
         require_portkey_key(options)
         return WireRequest(
@@ -191,9 +187,9 @@ class GatewayRequestBuilder:
             options.provider or options.raw_provider(model) or _UNKNOWN_PROVIDER,
             model,
             lane,
-            lambda headers: lost_at(headers, body, self.operation, lane, options),
+            lambda headers: lost_at(headers, body, facts.operation, lane, options),
             prefix,
-            lambda path: billed_at(path, self.body, self.options),
+            lambda path: billed_at(path, facts.params, self.options),
             awaits_verdicts=lane == "unified" and options.is_hosted(model),
             trace_headers=self._trace_headers(lane),
         )
@@ -209,9 +205,9 @@ class GatewayRequestBuilder:
     def not_resumable(self, attempt: Attempt) -> str | None:  # noqa: ARG002  same
         config = self.options.config
         root = None if config is None else config.root
-        targets = [] if root is None else leaves(resolve_parameters(root, self.body))
+        targets = [] if root is None else leaves(resolve_parameters(root, self.facts.params))
         overrides = [target.override_params for target in targets]
-        reasons = (not_continuable(self.body, each) for each in overrides or [{}])
+        reasons = (not_continuable(self.facts.params, each) for each in overrides or [{}])
         return next(filter(None, reasons), None)
 
     def cannot_resume_on(self, attempt: Attempt) -> str | None:
@@ -221,7 +217,7 @@ class GatewayRequestBuilder:
         return self.not_resumable(attempt)
 
     def _is_all_mistral(self) -> bool:
-        config, model = self.options.config, self.body.get("model")
+        config, model = self.options.config, self.facts.params.get("model")
         if config is None or not config.names_provider:
             is_stored = self.options.virtual_key is not None or is_slug(model)
             return not is_stored and self.options.raw_provider(model) == MISTRAL
@@ -231,8 +227,9 @@ class GatewayRequestBuilder:
     def _check_capabilities(self) -> None:
         """Raise if no target's model has the capabilities; the gateway chooses among the others."""
         first: CapabilityError | None = None
+        required = self.facts.required_capabilities
         for model in self._models():
-            error = None if model is None else _capability_error(model, self.required_capabilities)
+            error = None if model is None else _capability_error(model, required)
             if error is None:
                 return
             first = first or error
@@ -243,10 +240,10 @@ class GatewayRequestBuilder:
         """Yield the model of each target; None if it is only known to Portkey or to another provider."""
         config = self.options.config
         if config is None or config.root is None:
-            yield self.body.get("model") if config is None else None
+            yield self.facts.params.get("model") if config is None else None
             return
         for target in config.targets():
-            yield _model(self.body, target) if _is_visibly_mistral(target) else None
+            yield _model(self.facts.params, target) if _is_visibly_mistral(target) else None
 
 
 def _slug_error(model: str) -> ConfigurationError:

@@ -278,22 +278,10 @@ def _trace_parent(headers: Mapping[str, str]) -> dict[str, str]:
 def _builder(resolved: ResolvedOptions, facts: RequestFacts, *, stream: bool) -> RequestBuilder:
     url = resolved.settings.gateway_url
     if url is not None:
-        return GatewayRequestBuilder(
-            operation=facts.operation,
-            stream=stream,
-            body=facts.params,
-            required_capabilities=facts.required_capabilities,
-            options=_gateway_options(resolved, url),
-        )
+        return GatewayRequestBuilder(facts, _gateway_options(resolved, url), stream=stream)
     if resolved.config is not None:
         log_unused_headers(resolved.config, resolved.headers, resolved.forward_headers)
-    return DirectRequestBuilder(
-        operation=facts.operation,
-        stream=stream,
-        body=facts.params,
-        required_capabilities=facts.required_capabilities,
-        options=resolved,
-    )
+    return DirectRequestBuilder(facts, resolved, stream=stream)
 
 
 def _gateway_options(resolved: ResolvedOptions, url: str) -> GatewayOptions:
