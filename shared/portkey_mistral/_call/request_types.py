@@ -74,7 +74,9 @@ def check_request_types(request: Request | None, operation: Operation) -> None:
     _check(getattr(request, "model", None), str, "model", "'mistral-small-latest'")
     _check(getattr(request, "extra", None), _MAPPING_OR_NONE, "extra", "{'top_k': 5}")
     _check(getattr(request, "metadata", None), _MAPPING_OR_NONE, "metadata", "{'team': 'a'}")
-    _check_stop(getattr(request, "stop", None))
+    stop = getattr(request, "stop", None)
+    if stop is not None and not isinstance(stop, str):
+        _check_list(stop, "stop", "'END'")
     match request:
         case ChatRequest():
             _check_chat(request)
@@ -194,11 +196,6 @@ def _is_tool(tool: object) -> bool:
         return isinstance(tool, dict)
     name, parameters = _of_tool(tool)
     return isinstance(name, str) and isinstance(parameters, dict)
-
-
-def _check_stop(stop: object) -> None:
-    if stop is not None and not isinstance(stop, str):
-        _check_list(stop, "stop", "'END'")
 
 
 def _check_list(value: object, location: str, example: str) -> None:

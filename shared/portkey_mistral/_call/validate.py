@@ -172,7 +172,8 @@ def _describe(value: object) -> str:
 def check_request(request: Request | None, operation: Operation) -> None:
     """Raise `InvalidRequestError` for a request that no server would accept."""
     check_request_types(request, operation)
-    _check_extra(getattr(request, "extra", None))
+    if extra := getattr(request, "extra", None):
+        _check_extra(extra)
     match request:
         case ChatRequest():
             if not request.messages:
@@ -208,9 +209,7 @@ def _check_pages(pages: str | Sequence[int]) -> None:
             raise InvalidRequestError(f"pages={pages!r}: the range {each!r} ends before it begins.")
 
 
-def _check_extra(extra: Mapping[str, Any] | None) -> None:
-    if not extra:
-        return
+def _check_extra(extra: Mapping[str, Any]) -> None:
     try:
         refuse_settings(extra, SETTING_NAMES, where="the request's body")
     except ValueError as error:

@@ -40,8 +40,10 @@ def direct_request(
     dialect = dialect_of(target.provider, target.custom_host)
     encoded = encode(body, target.override_params, dialect, operation)
     is_list = operation == "models"
+    # Portkey sends all requests for a target of fill-in-the-middle to that endpoint.
+    path = path_of("fim" if target.mistral_fim_completion else operation, encoded.body)
     return HTTPRequest(
-        url=_host(target, default_host) + _path(target, operation, encoded.body),
+        url=_host(target, default_host) + path,
         body=None if is_list else encode_body(encoded.body),
         headers={
             "accept": "text/event-stream" if stream else "application/json",
@@ -87,11 +89,6 @@ def direct_resource(
         },
         method=method,
     )
-
-
-def _path(target: Target, operation: Operation, body: Mapping[str, Any]) -> str:
-    # Portkey sends all requests for such a target to the fill-in-the-middle endpoint.
-    return path_of("fim" if target.mistral_fim_completion else operation, body)
 
 
 def _host(target: Target, default_host: str) -> str:

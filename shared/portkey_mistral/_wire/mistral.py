@@ -85,7 +85,7 @@ def _fields(request: Request) -> dict[str, Any]:
                 "model": request.model,
                 "prompt": request.prompt,
                 **_attributes(request, _FIM),
-                "stop": _stop(request.stop),
+                "stop": _stop(request.stop) if request.stop else None,
                 "metadata": request.metadata,
                 **_extra(request.extra),
             }
@@ -109,6 +109,8 @@ def _fields(request: Request) -> dict[str, Any]:
 
 
 def _chat(request: ChatRequest) -> dict[str, Any]:
+    stop, choice, wanted = request.stop, request.tool_choice, request.response_format
+    prediction = request.prediction
     messages = repair(request.messages, new_answer=_asks_for_new_answer(request))
     if request.name_messages:
         messages = list(map(with_name_in_text, messages))
@@ -116,11 +118,11 @@ def _chat(request: ChatRequest) -> dict[str, Any]:
         "model": request.model,
         "messages": list(map(encode_message, messages)),
         **_attributes(request, _CHAT),
-        "stop": _stop(request.stop),
+        "stop": _stop(stop) if stop else None,
         "tools": list(map(_tool, request.tools)) if request.tools else None,
-        "tool_choice": _tool_choice(request.tool_choice),
-        "response_format": _response_format(request.response_format),
-        "prediction": _prediction(request.prediction),
+        "tool_choice": None if choice is None else _tool_choice(choice),
+        "response_format": None if wanted is None else _response_format(wanted),
+        "prediction": None if prediction is None else _prediction(prediction),
         "guardrails": None if request.guardrails is None else list(request.guardrails),
         "metadata": request.metadata,
         **_extra(request.extra),
@@ -129,13 +131,14 @@ def _chat(request: ChatRequest) -> dict[str, Any]:
 
 def _ocr(request: OCRRequest) -> dict[str, Any]:
     pages = request.pages
+    boxes, whole = request.bbox_annotation_format, request.document_annotation_format
     return {
         "model": request.model,
         "document": _ocr_document(request.document),
         "pages": pages if pages is None or isinstance(pages, str) else list(pages),
         **_attributes(request, _OCR),
-        "bbox_annotation_format": _response_format(request.bbox_annotation_format),
-        "document_annotation_format": _response_format(request.document_annotation_format),
+        "bbox_annotation_format": None if boxes is None else _response_format(boxes),
+        "document_annotation_format": None if whole is None else _response_format(whole),
         **_extra(request.extra),
     }
 
@@ -218,10 +221,8 @@ def _moderation_input(request: ModerationRequest | ClassificationRequest) -> lis
 # --- fields with their own encoding ---------------------------------------------------------------
 
 
-def _stop(stop: str | Sequence[str] | None) -> str | list[str] | None:
-    if stop is None or isinstance(stop, str):
-        return stop or None
-    return list(stop) or None
+def _stop(stop: str | Sequence[str]) -> str | list[str]:
+    return stop if isinstance(stop, str) else list(stop)
 
 
 def _tool(tool: Tool | Mapping[str, Any]) -> dict[str, Any]:
@@ -236,17 +237,13 @@ def _tool(tool: Tool | Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def _tool_choice(choice: ToolChoice | None) -> str | dict[str, Any] | None:
-    if choice is None:
-        return None
+def _tool_choice(choice: ToolChoice) -> str | dict[str, Any] | None:
     if choice.function is not None:
         return {"type": "function", "function": {"name": choice.function}}
     return choice.mode
 
 
-def _response_format(response_format: ResponseFormat | None) -> dict[str, Any] | None:
-    if response_format is None:
-        return None
+def _response_format(response_format: ResponseFormat) -> dict[str, Any]:
     if response_format.type != "json_schema":
         return {"type": response_format.type}
     if response_format.schema is None:
@@ -260,7 +257,7 @@ def _response_format(response_format: ResponseFormat | None) -> dict[str, Any] |
     return {"type": "json_schema", "json_schema": drop_none(**schema)}
 
 
-def _prediction(prediction: str | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def _prediction(prediction: str | Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(prediction, str):
         return {"type": "content", "content": prediction}
     return prediction

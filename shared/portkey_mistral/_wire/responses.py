@@ -100,7 +100,7 @@ def _choice(raw: object, at: int, seed: str) -> Choice:
         index=index,
         message=_message(choice, at, f"{seed}:{index}", truncated=reason in TRUNCATED),
         finish_reason=reason,
-        logprobs=logprobs(choice),
+        logprobs=logprobs(choice) if "logprobs" in choice else None,
     )
 
 
@@ -128,7 +128,7 @@ def _is_assistants(raw: object) -> bool:
 
 def _one_message(raw: object, at: int, seed: str, *, truncated: bool) -> Message:
     message = json_object(raw, f"choices[{at}].message")
-    content = decode_content(message.get("content"))
+    content, calls = decode_content(message.get("content")), message.get("tool_calls")
     # vLLM, DeepSeek and others send the reasoning next to the content.
     reasoning = message.get("reasoning_content") or message.get("reasoning")
     if isinstance(reasoning, str) and reasoning:
@@ -138,15 +138,9 @@ def _one_message(raw: object, at: int, seed: str, *, truncated: bool) -> Message
     return Message(
         "assistant",
         content,
-        _tool_calls(message.get("tool_calls"), seed, truncated=truncated),
-        extra=_other_members(message),
+        _tool_calls(calls, seed, truncated=truncated) if calls else (),
+        extra={name: value for name, value in message.items() if name not in _MESSAGE_MEMBERS},
     )
-
-
-def _other_members(message: Mapping[str, Any]) -> dict[str, Any]:
-    if message.keys() <= _MESSAGE_MEMBERS:
-        return {}
-    return {name: value for name, value in message.items() if name not in _MESSAGE_MEMBERS}
 
 
 def _join(contents: Sequence[Content]) -> Content:
@@ -162,8 +156,6 @@ def _join(contents: Sequence[Content]) -> Content:
 
 
 def _tool_calls(raw: object, seed: str, *, truncated: bool) -> tuple[ToolCall, ...]:
-    if not raw:
-        return ()
     if not isinstance(raw, list):
         raise MalformedResponse("tool_calls is not a list")
     calls: dict[str | None, ToolCall] = {}
