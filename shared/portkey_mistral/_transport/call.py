@@ -13,7 +13,6 @@ from portkey_mistral._transport.concurrency import ConcurrencyLimit
 from portkey_mistral._transport.observer import Observe, unobserved
 from portkey_mistral._transport.options import TransportOptions
 from portkey_mistral._wire.http_request import HTTPRequest
-from portkey_mistral._wire.response_headers import OPTION_PATH
 from portkey_mistral.budget import Account
 from portkey_mistral.config.values import Node
 from portkey_mistral.cost import Billing
@@ -64,12 +63,6 @@ class WireRequest:
     billed_at: Callable[[str | None], tuple[Billing, ...]] = _billed_by_nobody_known
     awaits_verdicts: bool = False
     trace_headers: frozenset[str] = frozenset()
-
-    def lost(self, headers: Mapping[str, str]) -> tuple[str, ...]:
-        """Return the names of the parameters that were not sent to the target that answered with these headers."""
-        if self.lost_at is None or not headers.get(OPTION_PATH):
-            return self.request.lost
-        return self.lost_at(headers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from portkey_mistral._routing.outcomes import Answered, Committed, Failed, Outcome, Skipped
@@ -66,7 +66,8 @@ class CallLog(Generic[T]):
         result = None if self._last is None else self._last.result
         if result is None or result.error is not None or result.value is None:
             raise self.failure()
-        return _with_info(result.value, self.info())
+        value: T = _with_info(result.value, self.info())
+        return value
 
     def info(self) -> CallInfo:
         """Describe the call so far."""
@@ -125,13 +126,14 @@ class CallLog(Generic[T]):
 def _record(finished: FinishedAttempt[Any]) -> AttemptRecord:
     attempt, wire_request = finished.attempt, finished.wire_request
     outcome = finished.result.outcome
+    status, reason = _ending(outcome, finished.result.error)
     return AttemptRecord(
         path=attempt.path,
         provider=wire_request.provider if wire_request else attempt.target.provider,
         model=wire_request.model if wire_request else None,
         number=attempt.number,
-        status=_status(outcome),
-        error=_reason(outcome, finished.result.error),
+        status=status,
+        error=reason,
         seconds=time.monotonic() - finished.started,
         cached=isinstance(outcome, Answered) and outcome.cached,
         usage=finished.usage,
@@ -139,35 +141,33 @@ def _record(finished: FinishedAttempt[Any]) -> AttemptRecord:
     )
 
 
-def _status(outcome: Outcome) -> int | None:
-    match outcome:
-        case Skipped() | Failed(kind="budget"):
-            return None  # nothing was sent
-        case _:
-            return outcome.status
-
-
-def _reason(outcome: Outcome, error: PortkeyMistralError | None) -> str | None:
+def _ending(outcome: Outcome, error: PortkeyMistralError | None) -> tuple[int | None, str | None]:
+    """Return the status of an attempt, None if nothing was sent, and the reason why it failed or was skipped."""
+    message = None if error is None else error.message
     match outcome:
         case Answered() | Committed():
-            return None
+            return outcome.status, None
         case Skipped(reason=reason):
-            return f"skipped: {reason}"
+            return None, f"skipped: {reason}"
+        case Failed(kind="budget"):
+            return None, message
         case _:
-            return error.message if error is not None else None
+            return outcome.status, message
 
 
 # --- parameters that the target's API does not have -------------------------------------------------
 
 
 def _lost_parameters(finished: FinishedAttempt[Any]) -> tuple[str, ...]:
-    wire_request = finished.wire_request
+    wire_request, path = finished.wire_request, finished.headers.get(OPTION_PATH)
     if wire_request is None:
         return ()
-    lost = wire_request.lost(finished.headers)
+    lost = wire_request.request.lost
+    if path and wire_request.lost_at is not None:
+        lost = wire_request.lost_at(finished.headers)
     if lost:
         host = urlsplit(wire_request.request.url).hostname or ""
-        _warn_once(finished.headers.get(OPTION_PATH) or finished.attempt.path, host, lost)
+        _warn_once(path or finished.attempt.path, host, lost)
     return lost
 
 
@@ -197,12 +197,11 @@ def _warn_of_guardrails_once(failed: str) -> None:
 # --- info -------------------------------------------------------------------------------------------
 
 
-def _with_info(value: T, info: CallInfo) -> T:
+def _with_info(value: Any, info: CallInfo) -> Any:
     """Return the value with the info, if its type has one."""
-    changed: Any
     if isinstance(value, ChatResponse):
         # The most frequent, and `replace` looks at each field by introspection.
-        changed = ChatResponse(
+        return ChatResponse(
             id=value.id,
             model=value.model,
             choices=value.choices,
@@ -211,10 +210,6 @@ def _with_info(value: T, info: CallInfo) -> T:
             info=info,
             raw=value.raw,
         )
-        return cast("T", changed)
     if isinstance(value, EmbeddingResponse):
         return dataclasses.replace(value, infos=(info,))
-    changed = value
-    if hasattr(changed, "info"):
-        changed = dataclasses.replace(changed, info=info)
-    return cast("T", changed)
+    return dataclasses.replace(value, info=info) if hasattr(value, "info") else value

@@ -35,7 +35,6 @@ from portkey_mistral.exceptions import (
     APITimeoutError,
     ResponseFormatError,
 )
-from portkey_mistral.guardrails import GuardrailVerdict
 
 __all__ = [
     "TRANSPORT_FAILURE",
@@ -77,19 +76,13 @@ def classify_response(
         )
         if fault is not None:
             return classify_in_band_error(call, wire_request, fault, headers)
-        return AttemptResult(
-            Answered(time.monotonic(), status),
-            value=call.decode(content),
-            guardrails=_guardrails(call, content, status),
-        )
+        value, verdicts = call.decode(content), guardrail_verdicts(content, call.secrets)
+        if call.mode == "gateway":
+            verdicts = with_unreported_failure(verdicts, status)
+        return AttemptResult(Answered(time.monotonic(), status), value, guardrails=verdicts)
     except Exception as fault:  # noqa: BLE001  whatever a server sends, a caller gets one of our errors
         error = _malformed(call, fault, headers, body)
         return AttemptResult(Failed(time.monotonic(), "body", TRANSPORT_FAILURE), error=error)
-
-
-def _guardrails(call: Call[Any], content: object, status: int) -> tuple[GuardrailVerdict, ...]:
-    verdicts = guardrail_verdicts(content, call.secrets)
-    return with_unreported_failure(verdicts, status) if call.mode == "gateway" else verdicts
 
 
 def classify_error(
