@@ -10,9 +10,11 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import warnings
 from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import httpx
@@ -136,11 +138,30 @@ def test_a_socks_proxy_without_its_package_names_the_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pools, "find_spec", lambda _: None)
-    options = TransportOptions(proxy="socks5://proxy.test:1080")
-    with pytest.raises(ConfigurationError, match=r"portkey-mistral\[socks\]"):
+    options = TransportOptions(proxy="socks5://me:secret@proxy.test:1080")
+    with pytest.raises(ConfigurationError, match=r"portkey-mistral\[socks\]") as caught:
         sync_transport(options, "https://api.test/v1")
-    with pytest.raises(ConfigurationError, match=r"portkey-mistral\[socks\]"):
+    assert not [text for text in held_by_frames(caught.tb) if "secret" in text]
+    with pytest.raises(ConfigurationError, match=r"portkey-mistral\[socks\]") as caught:
         asyncio.run(async_transport(options, "https://api.test/v1"))
+    assert not [text for text in held_by_frames(caught.tb) if "secret" in text]
+
+
+def held_by_frames(raised: TracebackType) -> list[str]:
+    """Return what tools that report errors print of the frames of our transports."""
+    frames = [frame for frame, _ in traceback.walk_tb(raised)]
+    ours = [frame for frame in frames if "_transport" in frame.f_code.co_filename]
+    assert len(ours) > 1
+    return [repr(value) for frame in ours for value in frame.f_locals.values()]
+
+
+@MODES
+@pytest.mark.parametrize("url", ["http://proxy.test", "socks5://proxy.test"])
+def test_the_choice_shows_no_password(url: str, is_async: bool) -> None:
+    proxy = url.replace("//", "//me:secret@")
+    found = choose_library(TransportOptions(proxy=proxy), "https://api.test/v1", is_async=is_async)
+    assert found.proxy == proxy
+    assert "secret" not in repr(found)
 
 
 @every

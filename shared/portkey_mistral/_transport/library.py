@@ -6,7 +6,8 @@ instrumented, so that the tool that patched them sees the call.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeAlias
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from portkey_mistral._providers import is_sandbox
 from portkey_mistral._transport.instrumentation import patched_library
@@ -17,12 +18,13 @@ __all__ = ["Library", "LibraryChoice", "choose_library", "is_socks"]
 Library: TypeAlias = Literal["urllib3", "aiohttp", "httpx", "httpx2", "client", "sandbox"]
 
 
-class LibraryChoice(NamedTuple):
+@dataclass(slots=True)
+class LibraryChoice:
     """The library of a call, and the reason if it is not the default. `proxy` is the one that it has to use."""
 
     library: Library
     reason: str = ""
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)  # the URL may contain its password
 
 
 def choose_library(options: TransportOptions, url: str, *, is_async: bool) -> LibraryChoice:

@@ -23,7 +23,7 @@ from weakref import WeakKeyDictionary
 
 from portkey_mistral._transport.base import AsyncTransport, Transport
 from portkey_mistral._transport.keepalive import KEEP_SECONDS
-from portkey_mistral._transport.library import Library, choose_library, is_socks
+from portkey_mistral._transport.library import Library, LibraryChoice, choose_library, is_socks
 from portkey_mistral._transport.options import TransportOptions
 from portkey_mistral.exceptions import ConfigurationError
 
@@ -57,38 +57,38 @@ def sync_transport(options: TransportOptions, url: str) -> Transport:
     Raises:
         ConfigurationError: a SOCKS proxy was set and the extra for it is not installed.
     """
-    library, _, proxy = choose_library(options, url, is_async=False)
-    if library == "client" and options.http_client is not None:
+    choice = choose_library(options, url, is_async=False)
+    if choice.library == "client" and options.http_client is not None:
         from portkey_mistral._transport.httpx_transport import HttpxTransport
 
         return HttpxTransport(options.http_client)
     now = time.monotonic()
     if now - _swept >= _SWEEP_SECONDS:
         _sweep(now)
-    key = (os.getpid(), *_key(options, library, proxy))
-    kept = _sync.get(key)
+    kept = _sync.get(_key(options, choice))
     if kept is None:
         with _lock:
-            kept = _sync.get(key)
+            kept = _sync.get(_key(options, choice))
             if kept is None:
-                kept = _sync[key] = _Kept(_new_transport(options, library, proxy), now)
+                kept = _Kept(_new_transport(options, choice), now)
+                _sync[_key(options, choice)] = kept
     kept.used = now
     return kept.transport
 
 
-def _new_transport(options: TransportOptions, library: Library, proxy: str | None) -> Transport:
-    if library == "sandbox":
+def _new_transport(options: TransportOptions, choice: LibraryChoice) -> Transport:
+    if choice.library == "sandbox":
         from portkey_mistral._transport.sandbox_transport import SandboxTransport
 
         return SandboxTransport()
-    if library == "urllib3":
+    if choice.library == "urllib3":
         from portkey_mistral._transport.urllib3_transport import Urllib3Transport
 
-        return Urllib3Transport(options.tls, proxy=proxy)
+        return Urllib3Transport(options.tls, proxy=choice.proxy)
     from portkey_mistral._transport.httpx_transport import HttpxTransport
 
-    module = _httpx(library)
-    return HttpxTransport(module.Client(**_httpx_arguments(module, options, proxy)))
+    module = _httpx(choice.library)
+    return HttpxTransport(module.Client(**_httpx_arguments(module, options, choice)))
 
 
 def _sweep(now: float) -> None:
@@ -122,7 +122,7 @@ class _LoopTransports:
 
 
 _loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopTransports] = WeakKeyDictionary()
-_Make: TypeAlias = Callable[[TransportOptions, str | None], AsyncTransport]
+_Make: TypeAlias = Callable[[TransportOptions, LibraryChoice], AsyncTransport]
 _imported: dict[Library, _Make] = {}
 
 
@@ -132,28 +132,28 @@ async def async_transport(options: TransportOptions, url: str) -> AsyncTransport
     Raises:
         ConfigurationError: a SOCKS proxy was set and the extra for it is not installed.
     """
-    library, _, proxy = choose_library(options, url, is_async=True)
-    if library == "client" and options.http_async_client is not None:
+    choice = choose_library(options, url, is_async=True)
+    if choice.library == "client" and options.http_async_client is not None:
         from portkey_mistral._transport.httpx_transport import AsyncHttpxTransport
 
         return AsyncHttpxTransport(options.http_async_client)
-    make = _imported.get(library)
+    make = _imported.get(choice.library)
     if make is None:  # importing aiohttp takes half a second, which must not block the loop
-        make = _imported[library] = await asyncio.to_thread(_import, library)
+        make = _imported[choice.library] = await asyncio.to_thread(_import, choice.library)
     transports = _transports(asyncio.get_running_loop())
     now = time.monotonic()
     if now - transports.swept >= _SWEEP_SECONDS:
         await _asweep(transports, now)
-    key = _key(options, library, proxy)
-    kept = transports.kept.get(key)
+    kept = transports.kept.get(_key(options, choice))
     if kept is None:
-        kept = transports.kept[key] = _Kept(make(options, proxy), now)
+        kept = _Kept(make(options, choice), now)
+        transports.kept[_key(options, choice)] = kept
     kept.used = now
     return kept.transport
 
 
 def _import(library: Library) -> _Make:
-    """Import the async transport of a library; return a factory that takes options and a proxy."""
+    """Import the async transport of a library; return a factory that takes options and the choice."""
     if library == "sandbox":
         from portkey_mistral._transport.sandbox_transport import AsyncSandboxTransport
 
@@ -161,12 +161,12 @@ def _import(library: Library) -> _Make:
     if library == "aiohttp":
         from portkey_mistral._transport.aiohttp_transport import AiohttpTransport
 
-        return lambda options, proxy: AiohttpTransport(options.tls, proxy=proxy)
+        return lambda options, choice: AiohttpTransport(options.tls, proxy=choice.proxy)
     from portkey_mistral._transport.httpx_transport import AsyncHttpxTransport
 
     module = _httpx(library)
-    return lambda options, proxy: AsyncHttpxTransport(
-        module.AsyncClient(**_httpx_arguments(module, options, proxy))
+    return lambda options, choice: AsyncHttpxTransport(
+        module.AsyncClient(**_httpx_arguments(module, options, choice))
     )
 
 
@@ -215,10 +215,9 @@ def _prime(closer: AsyncGenerator[None]) -> AsyncGenerator[None]:
 # --- both -----------------------------------------------------------------------------------------
 
 
-def _key(options: TransportOptions, library: Library, proxy: str | None) -> tuple[object, ...]:
-    if library == "sandbox":
-        return (library,)
-    return (library, proxy, options.tls_key())
+def _key(options: TransportOptions, choice: LibraryChoice) -> tuple[object, ...]:
+    """Return the key of a transport. Not to be kept in a variable: it may contain the proxy's password."""
+    return os.getpid(), choice.library, choice.proxy, options.tls_key()
 
 
 def _httpx(library: Library) -> Any:
@@ -229,9 +228,11 @@ def _httpx(library: Library) -> Any:
     return httpx
 
 
-def _httpx_arguments(module: Any, options: TransportOptions, proxy: str | None) -> dict[str, Any]:
+def _httpx_arguments(
+    module: Any, options: TransportOptions, choice: LibraryChoice
+) -> dict[str, Any]:
     """Return the constructor arguments of our client."""
-    if is_socks(proxy) and find_spec("socksio") is None:
+    if is_socks(choice.proxy) and find_spec("socksio") is None:
         raise ConfigurationError(
             "A SOCKS proxy needs a package that is not installed: pip install 'portkey-mistral[socks]'."
         )
@@ -239,7 +240,7 @@ def _httpx_arguments(module: Any, options: TransportOptions, proxy: str | None) 
         # All keys of a process share connections, so a cookie set for one must not be sent with another.
         "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         "verify": options.tls(),
-        "proxy": proxy,
+        "proxy": choice.proxy,
         "trust_env": False,  # already read when the object was created
         "limits": module.Limits(
             max_connections=_MAX_HTTPX_CONNECTIONS,
