@@ -7,7 +7,7 @@ aiohttp. They may do so at any time, so this is checked before each call.
 from __future__ import annotations
 
 import sys
-from operator import is_not
+from operator import is_
 from types import FunctionType
 
 __all__ = ["patched_library"]
@@ -31,7 +31,8 @@ _ASYNC_CORE = (
     ("AsyncHTTPConnection", "handle_async_request"),
 )
 
-_last: dict[tuple[str, bool], tuple[tuple[object, ...], bool]] = {}
+# The methods that were found, where all of them were the library's own.
+_own: dict[tuple[str, bool], list[object]] = {}
 
 
 def patched_library(*, is_async: bool) -> str | None:
@@ -54,13 +55,15 @@ def _is_patched(name: str, is_async: bool, methods: tuple[tuple[str, str], ...])
     if module is None:
         return False
     classes = vars(module)
-    found = tuple([vars(classes.get(cls, object)).get(method) for cls, method in methods])
-    kept, verdict = _last.get((name, is_async), ((), False))
+    found = [vars(classes.get(cls, object)).get(method) for cls, method in methods]
+    own = _own.get((name, is_async))
     # By identity, because a wrapt wrapper equals the object that it wraps.
-    if len(kept) != len(found) or any(map(is_not, kept, found)):
-        verdict = not all(map(_is_own, found))
-        _last[name, is_async] = found, verdict
-    return verdict
+    if own is not None and all(map(is_, own, found)):
+        return False
+    if not all(map(_is_own, found)):
+        return True
+    _own[name, is_async] = found
+    return False
 
 
 def _is_own(method: object) -> bool:
