@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 from portkey_mistral._transport.base import ConnectError, LocalProtocolError, UnsupportedProtocol
+from portkey_mistral._transport.encoding import ACCEPT_ENCODING
 from portkey_mistral._wire.http_request import HTTPRequest
 from portkey_mistral.config.validators import FRAMING_HEADERS
 
@@ -33,12 +34,15 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A parsed URL. `url` lacks a name and password, which `authorization` stands for; `target` is its path and query."""
+    """A parsed URL. `url` lacks a name and password, which are among `headers`; `target` is its path and query.
+
+    `headers` are those that every request to it has, unless it has its own of these names.
+    """
 
     origin: Origin
     url: str
     target: str
-    authorization: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(repr=False)
 
 
 @lru_cache(maxsize=256)
@@ -60,12 +64,12 @@ def parse_url(url: str) -> Address:
     target = quote(parts.path or "/", _SAFE) + (
         f"?{quote(parts.query, _SAFE)}" if parts.query else ""
     )
-    userinfo = None
+    headers = {"accept-encoding": ACCEPT_ENCODING}
     if parts.username or parts.password:
         credentials = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
-        userinfo = f"Basic {b64encode(credentials.encode()).decode()}"
+        headers["authorization"] = f"Basic {b64encode(credentials.encode()).decode()}"
     origin = Origin(scheme, _host(parts.hostname), port or _PORTS[scheme])
-    return Address(origin, _base(origin) + target, target, userinfo)
+    return Address(origin, _base(origin) + target, target, headers)
 
 
 def _base(origin: Origin) -> str:

@@ -16,7 +16,7 @@ from urllib3.util import make_headers
 
 from portkey_mistral._transport.address import Address, Origin, joined, parse_url
 from portkey_mistral._transport.base import PoolTimeout, Timeouts, without_frames
-from portkey_mistral._transport.encoding import ACCEPT_ENCODING, decoder_for
+from portkey_mistral._transport.encoding import decoder_for
 from portkey_mistral._transport.urllib3_connections import (
     PIECE,
     POOLS,
@@ -88,7 +88,10 @@ class Urllib3Transport:
     def _urlopen(
         self, address: Address, request: HTTPRequest, exchange: Exchange
     ) -> urllib3.BaseHTTPResponse:
-        pool = self._pool(address.origin)
+        pool = self._pools.get(address.origin)
+        if pool is None:
+            # Two threads may both create one; `setdefault` makes them use the same.
+            pool = self._pools.setdefault(address.origin, self._new_pool(address.origin))
         is_forwarded = self._proxy is not None and address.origin.scheme == "http"
         token = current_exchange.set(exchange)
         try:
@@ -96,7 +99,8 @@ class Urllib3Transport:
                 request.method,
                 address.url if is_forwarded else address.target,
                 body=request.body,
-                headers=_headers(address, request),
+                # A fresh dict: instrumentation (ddtrace) writes the trace of this one request into it.
+                headers={**address.headers, **request.headers},
                 retries=_NEVER,
                 redirect=False,
                 assert_same_host=False,
@@ -106,13 +110,6 @@ class Urllib3Transport:
             )
         finally:
             current_exchange.reset(token)
-
-    def _pool(self, origin: Origin) -> urllib3.HTTPConnectionPool:
-        pool = self._pools.get(origin)
-        if pool is None:
-            # Two threads may both create one; `setdefault` makes them use the same.
-            pool = self._pools.setdefault(origin, self._new_pool(origin))
-        return pool
 
     def _new_pool(self, origin: Origin) -> urllib3.HTTPConnectionPool:
         tls: dict[str, Any] = {}
@@ -200,14 +197,6 @@ class Urllib3Response:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _headers(address: Address, request: HTTPRequest) -> dict[str, str]:
-    own = {"accept-encoding": ACCEPT_ENCODING}
-    if address.authorization is not None:
-        own["authorization"] = address.authorization
-    # A fresh dict: instrumentation (ddtrace) writes the trace of this one request into it.
-    return {**own, **request.headers}
 
 
 def _proxy_headers(username: str | None, password: str | None) -> Mapping[str, str]:
