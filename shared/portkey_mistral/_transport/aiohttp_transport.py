@@ -35,7 +35,7 @@ from portkey_mistral._transport.base import (
     WriteTimeout,
     without_frames,
 )
-from portkey_mistral._transport.encoding import ACCEPT_ENCODING, GzipDecoder, decoder_for
+from portkey_mistral._transport.encoding import GzipDecoder, decoder_for
 from portkey_mistral._transport.keepalive import KEEP_SECONDS, is_readable, seconds_to_keep
 from portkey_mistral._wire.http_request import HTTPRequest
 
@@ -102,14 +102,17 @@ class AiohttpTransport:
     async def _send(
         self, address: Address, request: HTTPRequest, timeouts: Timeouts
     ) -> aiohttp.ClientResponse:
-        body = _large_body(request, timeouts.write)
+        body: bytes | _LargeBody | None = request.body
+        if request.body is not None and len(request.body) > _SMALL:
+            body = _LargeBody(request.body, timeouts.write)
         for is_last in (False, True):
             try:
                 raw = await self._session().request(
                     request.method,
                     URL(address.url, encoded=True),
-                    data=body or request.body,
-                    headers=_headers(address, request),
+                    data=body,
+                    # A fresh dict: instrumentation (ddtrace) writes the trace of this one request into it.
+                    headers={**address.headers, **request.headers},
                     proxy=self._proxy,
                     ssl=self._ssl_context() if address.origin.scheme == "https" else True,
                     allow_redirects=False,
@@ -200,22 +203,27 @@ class AiohttpResponse:
 
     async def __anext__(self) -> bytes:
         try:
-            while not (piece := next(self._pieces, b"")) and self._is_open:
-                data = await self._read()
-                if not data:
-                    break
-                if self._decoder is None:
-                    return data
-                self._pieces = self._decoder.feed(data)
-            if piece:
-                return piece
-            if self._decoder is not None and self._is_open:
-                self._decoder.finish()
+            if self._decoder is not None:
+                data = await self._decoded(self._decoder)
+            else:
+                data = await self._read() if self._is_open else b""
         except BaseException:
             self.close()
             raise
+        if data:
+            return data
         self.close()
         raise StopAsyncIteration
+
+    async def _decoded(self, decoder: GzipDecoder) -> bytes:
+        while not (piece := next(self._pieces, b"")) and self._is_open:
+            data = await self._read()
+            if data:
+                self._pieces = decoder.feed(data)
+            elif self._is_open:
+                decoder.finish()
+                break
+        return piece
 
     async def _read(self) -> bytes:
         try:
@@ -329,12 +337,6 @@ def _abort(transport: asyncio.Transport | None) -> None:
         transport.abort()
 
 
-def _large_body(request: HTTPRequest, seconds: float | None) -> _LargeBody | None:
-    """Return a writer for a body that does not fit the buffers of a connection; else the body itself."""
-    body = request.body
-    return None if body is None or len(body) <= _SMALL else _LargeBody(body, seconds)
-
-
 def _new_session(seconds_to_keep: Mapping[tuple[str, int], float]) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=_Connector(seconds_to_keep),
@@ -357,23 +359,15 @@ def _positive(seconds: float | None) -> float | None:
     return None if seconds is None else max(seconds, _SHORTEST)
 
 
-def _headers(address: Address, request: HTTPRequest) -> dict[str, str]:
-    own = {"accept-encoding": ACCEPT_ENCODING}
-    if address.authorization is not None:
-        own["authorization"] = address.authorization
-    # A fresh dict: instrumentation (ddtrace) writes the trace of this one request into it.
-    return {**own, **request.headers}
-
-
 # --- errors ---------------------------------------------------------------------------------------
 
 _FAULTS = (aiohttp.ClientError, OSError, ValueError, TypeError, RuntimeError)
 
 
-def _is_unsent(fault: Exception, body: _LargeBody | None) -> bool:
+def _is_unsent(fault: Exception, body: bytes | _LargeBody | None) -> bool:
     """Whether the connection was closing before anything was written to it."""
     return isinstance(fault.__cause__, aiohttp.ClientConnectionResetError) and not (
-        body is not None and body.is_begun
+        isinstance(body, _LargeBody) and body.is_begun
     )
 
 
