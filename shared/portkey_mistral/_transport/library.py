@@ -37,7 +37,7 @@ def choose_library(options: TransportOptions, url: str, *, is_async: bool) -> Li
     proxy = options.proxy_for(url)
     if options.library == "httpx":
         return LibraryChoice("httpx", "transport='httpx'", proxy)
-    if is_socks(proxy):
+    if proxy is not None and is_socks(proxy):
         return LibraryChoice("httpx", "the proxy speaks SOCKS", proxy)
     if (library := patched_library(is_async=is_async)) is not None:
         return LibraryChoice(
@@ -48,5 +48,5 @@ def choose_library(options: TransportOptions, url: str, *, is_async: bool) -> Li
     return LibraryChoice("aiohttp" if is_async else "urllib3", proxy=proxy)
 
 
-def is_socks(proxy: str | None) -> bool:
-    return proxy is not None and proxy.lower().startswith("socks")
+def is_socks(proxy: str) -> bool:
+    return proxy.lower().startswith("socks")

@@ -232,7 +232,7 @@ def _httpx_arguments(
     module: Any, options: TransportOptions, choice: LibraryChoice
 ) -> dict[str, Any]:
     """Return the constructor arguments of our client."""
-    if is_socks(choice.proxy) and find_spec("socksio") is None:
+    if choice.proxy is not None and is_socks(choice.proxy) and find_spec("socksio") is None:
         raise ConfigurationError(
             "A SOCKS proxy needs a package that is not installed: pip install 'portkey-mistral[socks]'."
         )
