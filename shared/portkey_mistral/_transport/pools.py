@@ -97,12 +97,10 @@ def _sweep(now: float) -> None:
     with _lock:
         _swept = now
         own = [(key, kept) for key, kept in _sync.items() if key[0] == os.getpid()]
-        unused = [(key, kept) for key, kept in own if _is_unused(kept, now)]
-        for key, _ in unused:
-            del _sync[key]
+        unused = [_sync.pop(key) for key, kept in own if _is_unused(kept, now)]
     for _, kept in own:
         kept.transport.close_expired()
-    for _, kept in unused:
+    for kept in unused:
         kept.transport.close()
 
 

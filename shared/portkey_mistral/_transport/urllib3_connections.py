@@ -128,13 +128,13 @@ class IdleConnections(queue.LifoQueue[Any]):
     def close_expired(self) -> None:
         now = time.monotonic()
         with self.mutex:
-            waiting = [
-                (now < until and each.is_connected, each, until) for each, until in self.queue
+            expired = [
+                (each, until) for each, until in self.queue if now >= until or not each.is_connected
             ]
-            self.queue[:] = [(each, until) for is_fit, each, until in waiting if is_fit]
-        for is_fit, connection, _ in waiting:
-            if not is_fit:
-                connection.close()
+            for each in expired:
+                self.queue.remove(each)
+        for connection, _ in expired:
+            connection.close()
 
 
 class _LimitedReader(io.RawIOBase):
