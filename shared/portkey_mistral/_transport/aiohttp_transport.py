@@ -227,12 +227,12 @@ class AiohttpResponse:
 
     async def _read(self) -> bytes:
         try:
-            wait = self._wait()
-            # Data that has already arrived needs no timer.
-            if (data := self._raw.content.read_nowait()) or wait is None:
-                return data or await self._raw.content.readany()
+            wait, content = self._wait(), self._raw.content
+            # Data that has already arrived needs no timer, nor does the end.
+            if (data := content.read_nowait()) or content.at_eof():
+                return data
             async with asyncio.timeout(wait):
-                return await self._raw.content.readany()
+                return await content.readany()
         except _FAULTS as fault:
             error = _mapped(fault)
         raise error
