@@ -14,6 +14,7 @@ from llamaindex_portkey_mistral._positions import caller_list, positions_in_call
 from llamaindex_portkey_mistral._redaction import redacts_arguments
 from llamaindex_portkey_mistral._vector_cache import NamespacedKVStore
 from portkey_mistral import BatchJob, ConnectedSettings
+from portkey_mistral.adapter_support import keep_signature
 from portkey_mistral.requests import EmbeddingRequest
 from portkey_mistral.responses import EmbeddingBatch, EmbeddingResponse
 from portkey_mistral.settings.connection import MODEL_CONFIG, BodyExtras
@@ -103,6 +104,7 @@ class PortkeyMistralEmbedding(ConnectedSettings, EmbeddingSettings, PicklableMix
             "provider": self.provider,
         }
 
+    @keep_signature
     def get_text_embedding_batch(
         self, texts: list[str], show_progress: bool = False, **kwargs: Any
     ) -> list[Embedding]:
@@ -110,6 +112,7 @@ class PortkeyMistralEmbedding(ConnectedSettings, EmbeddingSettings, PicklableMix
         with caller_list(texts):
             return super().get_text_embedding_batch(texts, show_progress, **kwargs)
 
+    @keep_signature
     async def aget_text_embedding_batch(
         self, texts: list[str], show_progress: bool = False, **kwargs: Any
     ) -> list[Embedding]:
@@ -117,12 +120,15 @@ class PortkeyMistralEmbedding(ConnectedSettings, EmbeddingSettings, PicklableMix
         with caller_list(texts):
             return await super().aget_text_embedding_batch(texts, show_progress, **kwargs)
 
+    @keep_signature
     def _get_query_embedding(self, query: str) -> Embedding:
         return self._get_text_embeddings([query])[0]
 
+    @keep_signature
     async def _aget_query_embedding(self, query: str) -> Embedding:
         return (await self._aget_text_embeddings([query]))[0]
 
+    @keep_signature
     def _get_text_embedding(self, text: str) -> Embedding:
         return self._get_text_embeddings([text])[0]
 

@@ -287,6 +287,7 @@ class PortkeyMistral(ConnectedSettings, GenerationSettings, PicklableMixin, Func
 
     # --- tools -----------------------------------------------------------------------------------
 
+    @keep_signature
     def _prepare_chat_with_tools(  # noqa: PLR0917 - core's signature
         self,
         tools: Sequence[BaseTool],
@@ -311,6 +312,7 @@ class PortkeyMistral(ConnectedSettings, GenerationSettings, PicklableMixin, Func
             **kwargs,
         }
 
+    @keep_signature
     def predict_and_call(  # noqa: PLR0917 - core's signature
         self,
         tools: Sequence[BaseTool],
@@ -346,6 +348,7 @@ class PortkeyMistral(ConnectedSettings, GenerationSettings, PicklableMixin, Func
         outputs = [call_selection(each, tools, verbose=verbose) for each in selections]
         return tool_outputs_response(response, outputs, error_on_tool_error=error_on_tool_error)
 
+    @keep_signature
     async def apredict_and_call(  # noqa: PLR0917 - core's signature
         self,
         tools: Sequence[BaseTool],
@@ -398,6 +401,7 @@ class PortkeyMistral(ConnectedSettings, GenerationSettings, PicklableMixin, Func
 
     # --- structured output -----------------------------------------------------------------------
 
+    @keep_signature
     def structured_predict(
         self,
         output_cls: type[_Model],
@@ -428,6 +432,7 @@ class PortkeyMistral(ConnectedSettings, GenerationSettings, PicklableMixin, Func
         _dispatcher.event(LLMStructuredPredictEndEvent(output=result))
         return result
 
+    @keep_signature
     async def astructured_predict(
         self,
         output_cls: type[_Model],
@@ -587,7 +592,7 @@ class PortkeyMistral(ConnectedSettings, GenerationSettings, PicklableMixin, Func
         tools: Sequence[BaseTool] | None,
         output_cls: type[BaseModel] | None,
         kwargs: Mapping[str, Any],
-    ) -> tuple[Conversion[Any], CallOptions]:
+    ) -> tuple[Conversion[Any], CallOptions | None]:
         from llamaindex_portkey_mistral.batch_jobs import chat_conversion
 
         arguments = dict(kwargs)

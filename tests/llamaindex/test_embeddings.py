@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 
 import pytest
 from llama_index.core.storage.kvstore import SimpleKVStore
 
+from llamaindex_portkey_mistral import PortkeyMistralEmbedding
 from portkey_mistral.exceptions import (
     APIStatusError,
     InvalidRequestError,
@@ -21,6 +23,14 @@ SINGLE = (
     "aget_query_embedding",
 )
 BATCH = ("get_text_embedding_batch", "aget_text_embedding_batch")
+
+
+@pytest.mark.parametrize(
+    "method", ["_get_text_embedding", "_get_query_embedding", "_aget_query_embedding", *BATCH]
+)
+def test_a_signature_that_llamaindex_inspects_is_derived_once(method):
+    function = inspect.unwrap(getattr(PortkeyMistralEmbedding, method))
+    assert inspect.signature(function) is inspect.signature(function)
 
 
 @pytest.mark.parametrize("method", SINGLE)
