@@ -51,7 +51,7 @@ _OF_THE_OBJECT = ONLY_AT_CONSTRUCTION.union(
 _KNOWN = CALL_OPTIONS | _TOOL_ARGUMENTS | _IGNORED | _MODEL_FIELDS.keys()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PreparedRequest(Generic[_Request]):
     """A request, its per-call options, and the tool names needed to read the answer.
 
@@ -59,7 +59,7 @@ class PreparedRequest(Generic[_Request]):
     """
 
     request: _Request
-    options: CallOptions
+    options: CallOptions | None
     tool_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -68,17 +68,17 @@ class PreparedRequest(Generic[_Request]):
         return isinstance(self.request, ChatRequest) and self.request.parallel_tool_calls is False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Arguments:
     """A call's keyword arguments, grouped by purpose."""
 
     model_fields: Mapping[str, Any]
-    options: CallOptions
+    options: CallOptions | None
     tool_arguments: Mapping[str, Any]
     extra: Mapping[str, Any]
 
 
-_NO_ARGUMENTS = _Arguments({}, CallOptions(), {}, {})
+_NO_ARGUMENTS = _Arguments({}, None, {}, {})
 
 
 def chat_request(
@@ -96,13 +96,15 @@ def chat_request(
     Raises:
         InvalidRequestError: an argument is unknown, or a message or tool cannot be sent.
     """
-    arguments = _sort(kwargs)
+    arguments = _sort(kwargs) if kwargs else _NO_ARGUMENTS
     tools, choice, tool_names = _tools(arguments.tool_arguments)
+    if extra:
+        extra = _not_set_by_call(extra, arguments)
     request = ChatRequest(
         messages=to_messages(messages),
         tools=tools,
         tool_choice=choice,
-        extra={**_not_set_by_call(extra, arguments), **arguments.extra},
+        extra={**extra, **arguments.extra},
         **settings.generation_fields(arguments.model_fields),
     )
     return PreparedRequest(request, arguments.options, tool_names)
@@ -116,7 +118,7 @@ def fim_request(
     Fields of the object that fill-in-the-middle does not take are left out; arguments of the call that it
     does not take raise `InvalidRequestError`.
     """
-    arguments = _sort(kwargs)
+    arguments = _sort(kwargs) if kwargs else _NO_ARGUMENTS
     unsupported = [
         *arguments.tool_arguments,
         *(name for name in arguments.model_fields if _request_field(name) not in _FIM_FIELDS),
@@ -148,8 +150,6 @@ def with_positional_model(
 
 def _sort(kwargs: Mapping[str, Any]) -> _Arguments:
     """Group a call's arguments by purpose. Unknown names are accepted with a value of None."""
-    if not kwargs:
-        return _NO_ARGUMENTS
     extra = {name: value for each in _BODY_EXTRAS for name, value in _mapping(kwargs, each).items()}
     rest = {name: value for name, value in kwargs.items() if name not in _MAPPINGS}
     if headers := _headers(kwargs):
@@ -164,9 +164,10 @@ def _sort(kwargs: Mapping[str, Any]) -> _Arguments:
                     extras="additional_kwargs",
                 )
             )
+    options = {name: value for name, value in rest.items() if name in CALL_OPTIONS}
     return _Arguments(
         model_fields={name: value for name, value in rest.items() if name in _MODEL_FIELDS},
-        options=CallOptions(**{name: rest[name] for name in rest if name in CALL_OPTIONS}),
+        options=CallOptions(**options) if options else None,
         tool_arguments={
             name: value
             for name, value in rest.items()
@@ -203,8 +204,6 @@ def _request_field(argument: str) -> str:
 
 def _not_set_by_call(extra: Mapping[str, Any], arguments: _Arguments) -> Mapping[str, Any]:
     """Leave out body fields for which the call has an argument."""
-    if not extra or arguments is _NO_ARGUMENTS:
-        return extra
     given = {
         _request_field(each) for each, value in arguments.model_fields.items() if value is not None
     }

@@ -30,13 +30,14 @@ def from_response(
     `additional_kwargs` holds `finish_reason`, the token counts, `call_info` (mode, lane and every attempt)
     and, with n > 1, the texts of the other choices as `alternatives`.
     """
-    message = _limited(response.message, single_call=single_call)
+    choice = response.choices[0]
+    message = _with_one_call(choice.message) if single_call else choice.message
     return ChatResponse(
         message=from_message(
-            message, tool_names, complete=True, truncated=response.finish_reason in core.TRUNCATED
+            message, tool_names, complete=True, truncated=choice.finish_reason in core.TRUNCATED
         ),
         raw=_raw(response),
-        logprobs=_logprobs(response.choices[0].logprobs),
+        logprobs=_logprobs(choice.logprobs) if choice.logprobs else None,
         additional_kwargs=_additional_kwargs(response),
     )
 
@@ -47,13 +48,14 @@ def from_delta(
     """Convert one stream event, given the message so far; None if the event adds nothing visible."""
     if not (delta.text or delta.parts or delta.tool_calls):
         return None
-    message = _limited(message, single_call=single_call)
+    if single_call:
+        message = _with_one_call(message)
     thinking = _thinking(delta.parts) if delta.parts else ""
     return ChatResponse(
         message=from_message(message, tool_names, complete=False),
         delta=delta.text,
         raw=delta.raw,
-        logprobs=_logprobs(delta.logprobs),
+        logprobs=_logprobs(delta.logprobs) if delta.logprobs else None,
         additional_kwargs={"thinking_delta": thinking} if thinking else {},
     )
 
@@ -78,8 +80,8 @@ def from_fim_response(response: core.ChatResponse) -> CompletionResponse:
     return to_completion(from_response(response, {}, single_call=False))
 
 
-def _limited(message: Message, *, single_call: bool) -> Message:
-    if single_call and len(message.tool_calls) > 1:
+def _with_one_call(message: Message) -> Message:
+    if len(message.tool_calls) > 1:
         return replace(message, tool_calls=message.tool_calls[:1])
     return message
 
@@ -144,9 +146,9 @@ def _attempt(record: core.AttemptRecord) -> dict[str, Any]:
     return facts
 
 
-def _logprobs(logprobs: Mapping[str, Any] | None) -> list[list[LogProb]] | None:
+def _logprobs(logprobs: Mapping[str, Any]) -> list[list[LogProb]] | None:
     """Return one list per token: the token itself, then its top alternatives."""
-    if not logprobs or not logprobs.get("content"):
+    if not logprobs.get("content"):
         return None
     return [_token_logprobs(entry) for entry in logprobs["content"]]
 

@@ -44,7 +44,7 @@ class ResponseStream:
             self._usage_event = delta
         if delta.choice != 0:
             return None
-        message = self._answer.messages()[0]
+        message = self._answer.message(0)
         return from_delta(delta, message, self._tool_names, single_call=self._single_call)
 
     def finish(self, info: CallInfo) -> ChatResponse:

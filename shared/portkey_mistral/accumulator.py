@@ -113,6 +113,10 @@ class Assembler:
         content = None if choice is None or choice.calls else choice.content()
         return content if isinstance(content, str) else None
 
+    def message(self, choice: int) -> Message:
+        """Return the message of a choice of which something was received."""
+        return self._choices[choice].message()
+
     def messages(self) -> tuple[Message, ...]:
         """Return one message per choice, in the order of the choices."""
         return tuple(self._choices[index].message() for index in sorted(self._choices))

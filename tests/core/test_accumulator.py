@@ -20,6 +20,7 @@ def test_the_answer_so_far():
     assert assembler.messages() == (Message.assistant("Hel"),)
     assembler.add(Delta(text="lo", finish_reason="stop", usage=Usage(1, 2, 3)))
     assert assembler.messages() == (Message.assistant("Hello"),)
+    assert assembler.message(0) == Message.assistant("Hello")
     assert assembler.usage == Usage(1, 2, 3)
     info = CallInfo(provider="mistral-ai")
     assert assembler.response(info).info is info
