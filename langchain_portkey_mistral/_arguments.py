@@ -7,7 +7,7 @@ not known here is an error; parameters that Mistral adds in the future are passe
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from langchain_core.messages import BaseMessage
 
@@ -76,7 +76,8 @@ def to_chat_request(
         InvalidRequestError: an unknown argument, no messages, or a message, tool or tool choice that cannot be
             sent.
     """
-    refuse_unknown(arguments, _KNOWN_ARGUMENTS, ignored=_LANGCHAIN_ARGUMENTS)
+    if arguments:
+        refuse_unknown(arguments, _KNOWN_ARGUMENTS, ignored=_LANGCHAIN_ARGUMENTS)
     if not messages:
         raise InvalidRequestError(
             "The list of messages is empty: pass at least one, for example HumanMessage('Hello')."
@@ -86,15 +87,16 @@ def to_chat_request(
         overrides["stop"] = stop
     if "response_format" in overrides:
         overrides["response_format"] = to_response_format(overrides["response_format"])
-    tools, choice, names = _tools(arguments)
+    tools, choice, names = _tools(arguments) if arguments else _NO_TOOLS
+    converted = to_messages(messages)
+    extra = dict(settings.model_kwargs)
+    if arguments:
+        extra |= _mapping(arguments, _BODY_EXTRAS, "parameters to values")
     request = ChatRequest(
-        messages=to_messages(messages),
+        messages=converted,
         tools=tools,
         tool_choice=choice,
-        extra={
-            **settings.model_kwargs,
-            **_mapping(arguments, _BODY_EXTRAS, "parameters to values"),
-        },
+        extra=extra,
         **settings.generation_fields(overrides),
     )
     return request, names
@@ -166,12 +168,15 @@ def _mapping(arguments: Mapping[str, Any], names: Sequence[str], content: str) -
     return merged
 
 
-def _tools(
-    arguments: Mapping[str, Any],
-) -> tuple[Sequence[Tool | Mapping[str, Any]], ToolChoice | None, Mapping[str, str]]:
+# The tools, the choice among them, and the caller's names by the names on the wire.
+_Tools: TypeAlias = tuple[Sequence[Tool | Mapping[str, Any]], ToolChoice | None, Mapping[str, str]]
+_NO_TOOLS: _Tools = ((), None, {})
+
+
+def _tools(arguments: Mapping[str, Any]) -> _Tools:
     given, choice = arguments.get("tools") or (), arguments.get("tool_choice")
     if not given and choice is None:
-        return (), None, {}
+        return _NO_TOOLS
     strict = arguments.get("strict")
     converted = [to_tool(tool, strict=strict) for tool in list_of_tools(given)]
     tools, names = spell(converted)

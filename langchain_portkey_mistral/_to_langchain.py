@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -65,10 +65,11 @@ def _message(
     response: ChatResponse, position: int, tool_names: Mapping[str, str] | None
 ) -> AIMessage:
     choice = response.choices[position]
-    calls: Iterable[ToolCall] = choice.message.tool_calls
+    calls: Sequence[ToolCall] = choice.message.tool_calls
     if tool_names:
         calls = [replace(call, name=tool_names.get(call.name, call.name)) for call in calls]
-    valid, invalid = to_tool_calls(calls, truncated=choice.finish_reason in TRUNCATED)
+    truncated = choice.finish_reason in TRUNCATED
+    valid, invalid = to_tool_calls(calls, truncated=truncated) if calls else ([], [])
     usage = response.usage if position == 0 else None
     return AIMessage(
         content=to_message_content(choice.message.content),

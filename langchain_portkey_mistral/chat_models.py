@@ -247,7 +247,9 @@ class ChatPortkeyMistral(
     def _get_invocation_params(
         self, stop: list[str] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
-        return super()._get_invocation_params(stop=stop, **redact_arguments(kwargs))
+        if kwargs:
+            kwargs = redact_arguments(kwargs)
+        return super()._get_invocation_params(stop=stop, **kwargs)
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         # LangChain's own adds the arguments unredacted.
