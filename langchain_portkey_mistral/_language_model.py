@@ -77,8 +77,7 @@ class PortkeyMistralLanguageModel(
     ) -> LangSmithParams:
         # LangChain's own hook for what goes to tracers only; middleware reads `_get_ls_params`.
         parameters = super()._get_ls_params_with_defaults(stop=stop, **kwargs)
-        parameters["ls_provider"] = TRACED_PROVIDER
-        return parameters
+        return cast("LangSmithParams", {**parameters, "ls_provider": TRACED_PROVIDER})
 
     def to_json_not_implemented(self) -> SerializedNotImplemented:
         """Return the class and its parameters, for tracing tools.

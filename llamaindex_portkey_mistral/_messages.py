@@ -286,15 +286,16 @@ def from_message(
         blocks: list[ContentBlock] = [TextBlock(text=content)] if content else []
     else:
         blocks = list(_blocks(content))
-        unknown = [dict(part.raw) for part in content if isinstance(part, UnknownPart)]
-        if unknown:
-            extra["unknown_parts"] = unknown
     if message.tool_calls:
         calls = [
             replace(call, name=tool_names.get(call.name, call.name)) for call in message.tool_calls
         ]
         blocks += [_call_block(call, complete=complete, truncated=truncated) for call in calls]
         extra["tool_calls"] = [_call_dict(call) for call in calls]
+    if not isinstance(content, str):
+        unknown = [dict(part.raw) for part in content if isinstance(part, UnknownPart)]
+        if unknown:
+            extra["unknown_parts"] = unknown
     return ChatMessage(
         role=MessageRole.ASSISTANT,
         blocks=blocks or [TextBlock(text="")],

@@ -12,6 +12,7 @@ import threading
 import time
 import traceback
 import warnings
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -579,3 +580,25 @@ def test_zero_second_limits_are_valid() -> None:
     with serving(lambda peer: peer.wait_for_end()) as server, pytest.raises(APIConnectionError):
         client(server.url, timeout=httpx.Timeout(5, read=0.0)).chat(ask())
     assert limits(0.0).capped(1.0) == limits(0.0)
+
+
+class EndlessBody(httpx.SyncByteStream):
+    """A body that notes when nobody reads it any more."""
+
+    is_abandoned = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            while True:
+                yield b"x" * 1000
+        finally:
+            self.is_abandoned = True
+
+
+def test_a_body_that_is_too_large_is_abandoned_although_its_error_is_kept() -> None:
+    body = EndlessBody()
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=body))
+    with httpx.Client(transport=transport) as own, pytest.raises(ResponseFormatError) as caught:
+        Client(api_key="k", max_response_bytes=5_000, http_client=own).chat(ask())
+    assert body.is_abandoned
+    assert "more than 5000 bytes" in str(caught.value)

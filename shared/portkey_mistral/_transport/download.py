@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import IO, TYPE_CHECKING
 
 from portkey_mistral._routing.outcomes import Answered, Attempt
@@ -38,8 +39,8 @@ def exchange_to(file: IO[bytes], start: int) -> Exchange[int]:
                     return result, headers, body
                 file.seek(start)
                 file.truncate()
-                deadline, chunks = ReadDeadline(response, call, WHOLE_BODY), response.chunks()
-                while (data := deadline.next(chunks)) is not None:
+                deadline = ReadDeadline(response, call, WHOLE_BODY)
+                for data in iter(partial(deadline.next, response.chunks()), None):
                     file.write(data)
                 headers = response.headers
                 outcome = Answered(time.monotonic(), response.status)

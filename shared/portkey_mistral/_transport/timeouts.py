@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any, Protocol
 
 from portkey_mistral._transport.base import (
@@ -52,8 +53,8 @@ def body_in_time(response: TransportResponse, call: Call[Any], progress: Progres
     is_error_page, body = not is_success(response.status), bytearray()
     deadline = ReadDeadline(response, call, progress)
     try:
-        chunks = response.chunks()
-        while (data := deadline.next(chunks)) is not None:
+        # No variable holds the chunks: the traceback of an error would keep the body open.
+        for data in iter(partial(deadline.next, response.chunks()), None):
             body += data
             if len(body) > call.limits.max_bytes and not is_error_page:
                 raise _too_large(call)
