@@ -107,7 +107,7 @@ def _calls(size: Sizes) -> tuple[Workload, ...]:
     return (
         Workload(
             "LangChain invoke, one call a turn", "call", ONE_A_TURN, tasks.invoke, LANGCHAIN,
-            rounds=40, server={"lat": LATENCY},
+            rounds=120, server={"lat": LATENCY},
         ),
         warm,
         replace(warm, name="LangChain invoke, a callback listening", run=tasks.invoke_with_callback),
@@ -175,7 +175,7 @@ def _many(size: Sizes) -> tuple[Workload, ...]:
 def _agents(size: Sizes) -> tuple[Workload, ...]:
     agent = Workload(
         "LangChain create_agent", "call", f"3 tools, {size.steps} calls a run", tasks.run_agent, QUICK,
-        units=size.steps, rounds=9, server={"steps": size.steps}, subject=made(tasks.agent),
+        units=size.steps, rounds=25, server={"steps": size.steps}, subject=made(tasks.agent),
     )  # fmt: skip
     return (
         agent,
@@ -191,7 +191,7 @@ def _llamaindex(size: Sizes) -> tuple[Workload, ...]:
     agents = tuple(who for who in LLAMAINDEX if who is not LLAMAINDEX_FLOOR)
     return (
         replace(
-            warm, name="LlamaIndex chat, one call a turn", taken=ONE_A_TURN, rounds=30, repeated=1,
+            warm, name="LlamaIndex chat, one call a turn", taken=ONE_A_TURN, rounds=60, repeated=1,
             server={"lat": LATENCY},
         ),
         warm,
@@ -219,7 +219,7 @@ def _others(size: Sizes) -> tuple[Workload, ...]:
         ),
         Workload(
             "Chat without a framework, one call a turn", "call", ONE_A_TURN, tasks.call, CORE,
-            rounds=30, server={"lat": LATENCY}, subject=tasks.caller,
+            rounds=60, server={"lat": LATENCY}, subject=tasks.caller,
         ),
         Workload(
             "Embeddings", "text", f"{size.texts:,} texts, {LATENCY} ms latency, elapsed time",
