@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from decimal import Decimal
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from langchain_core.messages.ai import UsageMetadata
 
 from portkey_mistral.adapter_support import drop_none
-from portkey_mistral.responses import AttemptRecord, CallInfo, ChatResponse, Delta, Usage
+from portkey_mistral.responses import CallInfo, ChatResponse, Delta, Usage
 
 if TYPE_CHECKING:
     from langchain_core.language_models.base import LangSmithParams
@@ -101,25 +100,12 @@ def answer_metadata(
         trace_id=info.trace_id,
         request_id=info.request_id,
         rate_limits=dict(info.rate_limits) or None,
-        attempts=[_attempt(record) for record in info.attempts] or None,
+        attempts=[record.to_dict(usage_metadata) for record in info.attempts] or None,
         lost=list(info.lost) or None,
         cost=None if info.cost is None else info.cost.to_dict(),
         guardrails=[each.as_dict() for each in info.guardrails] if info.guardrails else None,
         logprobs=logprobs,
     )
-
-
-_ATTEMPT_FIELDS = tuple(field.name for field in fields(AttemptRecord))
-_attempt_values = attrgetter(*_ATTEMPT_FIELDS)
-
-
-def _attempt(record: AttemptRecord) -> dict[str, Any]:
-    facts = dict(zip(_ATTEMPT_FIELDS, _attempt_values(record), strict=True))
-    if record.usage is not None:
-        facts["usage"] = usage_metadata(record.usage)
-    if record.cost is not None:
-        facts["cost"] = record.cost.to_dict()
-    return facts
 
 
 def llm_output(response: ChatResponse) -> dict[str, Any]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
-from operator import attrgetter
+from dataclasses import replace
 from typing import Any
 
 from llama_index.core.base.llms.types import ChatResponse, CompletionResponse, LogProb
@@ -15,9 +14,6 @@ from portkey_mistral.adapter_support import drop_none
 from portkey_mistral.messages import Message, Part, ThinkingPart
 
 __all__ = ["from_delta", "from_fim_response", "from_response", "to_completion"]
-
-_ATTEMPT_FIELDS = tuple(field.name for field in fields(core.AttemptRecord))
-_attempt_values = attrgetter(*_ATTEMPT_FIELDS)
 
 
 def from_response(
@@ -133,17 +129,8 @@ def _call_info(info: core.CallInfo) -> dict[str, Any]:
         lost=list(info.lost) or None,
         guardrails=[each.as_dict() for each in info.guardrails] if info.guardrails else None,
         rate_limits=dict(info.rate_limits) or None,
-        attempts=[_attempt(record) for record in info.attempts],
+        attempts=[record.to_dict(_token_counts) for record in info.attempts],
     )
-
-
-def _attempt(record: core.AttemptRecord) -> dict[str, Any]:
-    facts = dict(zip(_ATTEMPT_FIELDS, _attempt_values(record), strict=True))
-    if record.usage is not None:
-        facts["usage"] = _token_counts(record.usage)
-    if record.cost is not None:
-        facts["cost"] = record.cost.to_dict()
-    return facts
 
 
 def _logprobs(logprobs: Mapping[str, Any]) -> list[list[LogProb]] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from portkey_mistral.guardrails import GuardrailVerdict
@@ -123,6 +123,18 @@ class AttemptRecord:
     cached: bool = False
     usage: Usage | None = None
     cost: Cost | None = None
+
+    def to_dict(self, usage_dict: Callable[[Usage], Mapping[str, Any]]) -> dict[str, Any]:
+        """Return the attempt as JSON values. `usage_dict` converts its usage, for which each framework has a form."""
+        values: dict[str, Any] = {name: getattr(self, name) for name in _ATTEMPT_FIELDS}
+        if self.usage is not None:
+            values["usage"] = usage_dict(self.usage)
+        if self.cost is not None:
+            values["cost"] = self.cost.to_dict()
+        return values
+
+
+_ATTEMPT_FIELDS = tuple(each.name for each in fields(AttemptRecord))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -29,8 +31,10 @@ from measuring import ENVIRONMENT, environment, serving
 
 __all__ = ["Count", "count", "of_one", "rows"]
 
-_PACKAGES = frozenset(
-    {"portkey_mistral", "langchain_portkey_mistral", "llamaindex_portkey_mistral"}
+_FOLDERS = tuple(
+    str(Path(spec.origin).parent) + os.sep
+    for name in ("portkey_mistral", "langchain_portkey_mistral", "llamaindex_portkey_mistral")
+    if (spec := find_spec(name)) is not None and spec.origin is not None
 )
 _LANGCHAIN, _LLAMAINDEX = (
     (CHAT_PORTKEY_MISTRAL, CHAT_MISTRAL_AI),
@@ -75,7 +79,7 @@ def count(work: Callable[[], object]) -> Count:
 
 
 def _is_ours(code: CodeType) -> bool:
-    return not _PACKAGES.isdisjoint(Path(code.co_filename).parts)
+    return code.co_filename.startswith(_FOLDERS)
 
 
 def of_one(small: Count, large: Count, units: int) -> Count:
