@@ -142,7 +142,23 @@ def test_sandboxes_are_bounded(send, monkeypatch):
     status, text = send("GET", "/s/too-many/requests")
     assert status == 400
     assert "too many sandboxes" in text.lower()
+    assert "reset()" in text
     assert send("GET", "/s/one-more/requests")[0] == 200
+    reset()
+    assert send("GET", "/s/too-many/requests")[0] == 200
+
+
+def test_a_sandbox_that_is_held_outlives_a_reset():
+    held = get("held")
+    held.fail(503)
+    get("not-held").fail(503)
+    reset()
+    assert not {"held", "not-held"} & set(sandboxes.names())
+    held.fail(500)
+    reset()
+    assert get("held") is held
+    for name in ("held", "not-held"):
+        assert get(name).handle("POST", CHAT, KEY, json.dumps(chat_body("Hi")).encode()).status == 200
 
 
 def test_what_is_recorded_is_bounded(monkeypatch):

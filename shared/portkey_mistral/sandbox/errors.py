@@ -111,7 +111,10 @@ def blocked_by_guardrail(verdicts: Sequence[Mapping[str, Any]]) -> RefusalError:
 
 
 def too_many_sandboxes(most: int) -> RefusalError:
-    return _bad_request(f"Too many sandboxes: there are {most} already", "sandbox_limit", "")
+    cure = "portkey_mistral.sandbox.reset() and the pytest fixture mistral_sandbox make room for others"
+    return _bad_request(
+        f"Too many sandboxes: there are {most} since the last reset; {cure}", "sandbox_limit", ""
+    )
 
 
 def method_not_allowed(allowed: str) -> RefusalError:

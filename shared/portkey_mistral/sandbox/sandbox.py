@@ -14,6 +14,7 @@ from itertools import takewhile
 from threading import Lock
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import parse_qsl, quote
+from weakref import WeakValueDictionary
 
 from pydantic_core import from_json, to_json
 
@@ -40,7 +41,7 @@ MAX_RECORDED_BYTES = 256 * 2**20
 MAX_CACHED_PROMPTS = 1000
 
 MAX_SANDBOXES = 1000
-"""How many sandboxes requests can make by naming them."""
+"""How many sandboxes there can be, between two resets, before a request for a new name is refused."""
 
 __all__ = ["MAX_SANDBOXES", "Exchange", "Sandbox", "get", "names", "reset", "resolve"]
 
@@ -328,23 +329,25 @@ class Sandbox:
         }
 
 
-_registry: dict[str, Sandbox] = {}
+_registry: WeakValueDictionary[str, Sandbox] = WeakValueDictionary()
+_in_use: dict[str, Sandbox] = {}
+"""The sandboxes named since the last reset. They stay until the next one, whether or not somebody holds them."""
 _registry_lock = Lock()
 
 
 def get(name: str = DEFAULT) -> Sandbox:
     """Return the sandbox of this name, the same one everywhere in the process."""
     with _registry_lock:
-        if name not in _registry:
-            _registry[name] = Sandbox(name)
-        return _registry[name]
+        if name not in _in_use:
+            _in_use[name] = _registry.setdefault(name, Sandbox(name))
+        return _in_use[name]
 
 
 def resolve(path: str) -> tuple[Sandbox, str]:
     """Return the sandbox of a decoded path and the rest: `/s/NAME/v1/...`, or `/v1/...` of the default one.
 
     Raises:
-        RefusalError: the name is new, and there are `MAX_SANDBOXES` already.
+        RefusalError: the name is new, and there are `MAX_SANDBOXES` since the last reset.
     """
     match path.split("/", 3):
         case ["", "s", name, rest] if name:
@@ -356,18 +359,21 @@ def resolve(path: str) -> tuple[Sandbox, str]:
 
 
 def names() -> Sequence[str]:
-    """Return the names of the sandboxes that exist in this process."""
+    """Return the names of the sandboxes that were named in this process since the last reset."""
     with _registry_lock:
-        return tuple(_registry)
+        return tuple(_in_use)
 
 
 _server = BackgroundServer(make_app(resolve))
 
 
 def reset() -> None:
-    """Reset every sandbox of the process. Objects returned by `get` stay valid."""
-    for name in names():
-        get(name).reset()
+    """Reset every sandbox of the process, and make room for new names. Objects returned by `get` stay valid."""
+    with _registry_lock:
+        sandboxes = list(_registry.values())
+        _in_use.clear()
+    for sandbox in sandboxes:
+        sandbox.reset()
 
 
 def _digest(*parts: object) -> str:
