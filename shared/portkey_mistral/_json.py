@@ -29,7 +29,8 @@ def dumps(value: Any) -> bytes:
         if replaced == value:
             raise ValueError(f"not JSON: {error}") from None
         data = to_json(replaced, fallback=_plain)
-    if b"NaN" in data or b"Infinity" in data:
+    # `in` would cost as much as the encoding of a small value: it first tries its operand as an integer.
+    if data.find(b"NaN") >= 0 or data.find(b"Infinity") >= 0:
         # These words usually occur within strings; if they are numbers, the standard library raises.
         json.dumps(value, allow_nan=False, default=_plain)
     return data

@@ -158,7 +158,9 @@ def test_a_sandbox_that_is_held_outlives_a_reset():
     reset()
     assert get("held") is held
     for name in ("held", "not-held"):
-        assert get(name).handle("POST", CHAT, KEY, json.dumps(chat_body("Hi")).encode()).status == 200
+        assert (
+            get(name).handle("POST", CHAT, KEY, json.dumps(chat_body("Hi")).encode()).status == 200
+        )
 
 
 def test_what_is_recorded_is_bounded(monkeypatch):

@@ -8,9 +8,9 @@ from array import array
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from operator import countOf
 from typing import Any
+
+from pydantic_core import SchemaValidator, ValidationError, core_schema
 
 from portkey_mistral._wire.json_members import string
 from portkey_mistral._wire.malformed import MalformedResponse, json_object
@@ -29,6 +29,10 @@ _PACKED: Mapping[EmbeddingDtype, str] = {
     "ubinary": "B",
 }
 
+# Strict: no strings and booleans.
+_FINITE_FLOATS = SchemaValidator(
+    core_schema.list_schema(core_schema.float_schema(strict=True, allow_inf_nan=False))
+)
 
 _RANGES: Mapping[str, range] = {
     "int8": range(-128, 128),
@@ -58,7 +62,7 @@ def decode_embeddings(
         raise MalformedResponse(f"expected {expected} embeddings, got {len(data)}")
     arrays = _in_order(data, dtype)
     for index, vector in enumerate(arrays):
-        _check_vector(vector, index, len(arrays[0]))
+        _check_length(vector, index, len(arrays[0]))
     vectors = arrays if packed else [v.tolist() if isinstance(v, array) else v for v in arrays]
     usage = decode_usage(response.get("usage")) or Usage()
     return vectors, string(response, "model") or "", usage
@@ -90,44 +94,44 @@ def _vector(raw: object, index: int, dtype: EmbeddingDtype) -> list[float] | arr
         ) from None
     if sys.byteorder == "big":
         packed.byteswap()
+    if _may_overflow(packed) and not all(map(math.isfinite, packed)):
+        raise _not_finite(index)
     return packed
 
 
 def _floats(raw: list[Any], index: int) -> list[float]:
-    """Return numbers as floats: servers may write 0 for 0.0. `float()` alone accepts strings and booleans."""
-    if countOf(map(type, raw), float) == len(raw):
-        return raw
-    if set(map(type, raw)) <= {float, int}:
-        with suppress(OverflowError):
-            return list(map(float, raw))
-    raise MalformedResponse(
-        f"embedding {index} has an element that is not a finite number", index=index
-    )
+    """Return numbers as floats: servers may write 0 for 0.0."""
+    try:
+        floats: list[float] = _FINITE_FLOATS.validate_python(raw)
+    except ValidationError:
+        raise _not_finite(index) from None
+    return floats
 
 
 def _integers(raw: list[Any], index: int, dtype: EmbeddingDtype) -> list[float]:
     """Return integers of a dtype; a server that does not know dtypes sends floats."""
     allowed = _RANGES[dtype]
-    if all(type(item) is float or (type(item) is int and item in allowed) for item in raw):
-        return raw
-    raise MalformedResponse(f"embedding {index} has an element that is no {dtype}", index=index)
+    for item in raw:
+        if type(item) is float:
+            if not math.isfinite(item):
+                raise _not_finite(index)
+        elif type(item) is not int or item not in allowed:
+            raise MalformedResponse(
+                f"embedding {index} has an element that is no {dtype}", index=index
+            )
+    return raw
 
 
-def _check_vector(vector: Sequence[float], index: int, length: int) -> None:
+def _not_finite(index: int) -> MalformedResponse:
+    return MalformedResponse(
+        f"embedding {index} has an element that is not a finite number", index=index
+    )
+
+
+def _check_length(vector: Sequence[float], index: int, length: int) -> None:
     if not vector or len(vector) != length:
         raise MalformedResponse(
             f"embedding {index} has {len(vector)} numbers, the first has {length}", index=index
-        )
-    if isinstance(vector, array) and not _may_overflow(vector):
-        return
-    try:
-        # The sum is finite unless an element is not, or finite ones overflow.
-        is_finite = math.isfinite(sum(vector)) or all(map(math.isfinite, vector))
-    except (TypeError, OverflowError):
-        is_finite = False
-    if not is_finite:
-        raise MalformedResponse(
-            f"embedding {index} has an element that is not a finite number", index=index
         )
 
 
