@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import Any, Literal
 
 __all__ = [
+    "BARE_LANGCHAIN_FLOOR",
     "CHAT_LITELLM",
     "CHAT_MISTRAL_AI",
     "CHAT_OPENAI",
@@ -37,7 +38,8 @@ MODEL = "mistral-small-latest"
 class Contender:
     """`make(url)` gives the object to measure; `module` must be installed for that.
 
-    A floor is a model of the framework that makes its answers up: what the framework itself costs.
+    A floor is a model of the framework that makes its answers up: what the framework itself costs. A bare one sends a
+    fixed request and reads the answer's text: what HTTP costs besides.
     """
 
     name: str
@@ -157,6 +159,12 @@ def langchain_floor(url: str) -> Any:
     return langchain_floor(url)
 
 
+def bare_langchain_floor(url: str) -> Any:
+    from floors import bare_langchain_floor
+
+    return bare_langchain_floor(url, MODEL)
+
+
 def llamaindex_floor(url: str) -> Any:
     from floors import llamaindex_floor
 
@@ -184,6 +192,9 @@ MISTRAL_AI_EMBEDDINGS = Contender(
     "MistralAIEmbeddings", "langchain_mistralai", mistral_ai_embeddings
 )
 LANGCHAIN_FLOOR = Contender("LangChain alone", "langchain_core", langchain_floor, "floor")
+BARE_LANGCHAIN_FLOOR = Contender(
+    "LangChain and bare urllib3", "langchain_core", bare_langchain_floor, "floor"
+)
 LLAMAINDEX_FLOOR = Contender("LlamaIndex alone", "llama_index.core", llamaindex_floor, "floor")
 
 LANGCHAIN = (CHAT_PORTKEY_MISTRAL, CHAT_MISTRAL_AI, CHAT_OPENAI, CHAT_LITELLM, LANGCHAIN_FLOOR)

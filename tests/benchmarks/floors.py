@@ -1,12 +1,16 @@
-"""Models that make their answers up: what LangChain and LlamaIndex themselves cost."""
+"""Models that make their answers up: what LangChain and LlamaIndex themselves cost.
+
+And one that sends a fixed request and reads no more of an answer than its text and usage: what any model over HTTP costs.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-__all__ = ["langchain_floor", "llamaindex_floor"]
+__all__ = ["bare_langchain_floor", "langchain_floor", "llamaindex_floor"]
 
 ANSWER = "The core keeps one pooled connection, and retries what it may."
 _OPTION = re.compile(r"\bn=(\d+)")
@@ -45,6 +49,61 @@ def langchain_floor(url: str) -> Any:
                 yield chunk
 
     return Floor()
+
+
+def bare_langchain_floor(url: str, model: str) -> Any:
+    import urllib3
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage, AIMessageChunk
+    from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+
+    connections = urllib3.PoolManager(maxsize=50)
+    headers = {"Authorization": "Bearer k", "Content-Type": "application/json"}
+
+    def post(messages: list[Any], **fields: Any) -> urllib3.BaseHTTPResponse:
+        asked = [{"role": "user", "content": message.content} for message in messages]
+        body = json.dumps({"model": model, "messages": asked, **fields}).encode()
+        return connections.request(
+            "POST", f"{url}/chat/completions", body=body, headers=headers,
+            preload_content=not fields,
+        )  # fmt: skip
+
+    def usage_of(found: Any) -> Any:
+        usage = found.get("usage")
+        return usage and {
+            "input_tokens": usage["prompt_tokens"],
+            "output_tokens": usage["completion_tokens"],
+            "total_tokens": usage["total_tokens"],
+        }
+
+    class BareFloor(BaseChatModel):
+        @property
+        def _llm_type(self) -> str:
+            return "floor"
+
+        def _generate(self, messages: list[Any], *_: Any, **__: Any) -> ChatResult:
+            found = json.loads(post(messages).data)
+            text = found["choices"][0]["message"]["content"]
+            message = AIMessage(text, usage_metadata=usage_of(found))
+            return ChatResult(generations=[ChatGeneration(message=message)])
+
+        def _stream(self, messages: list[Any], *_: Any, **__: Any) -> Iterator[ChatGenerationChunk]:
+            for line in _lines(post(messages, stream=True)):
+                if line.startswith(b"data: {"):
+                    found = json.loads(line.removeprefix(b"data: "))
+                    text = found["choices"][0]["delta"].get("content") or ""
+                    message = AIMessageChunk(text, usage_metadata=usage_of(found))
+                    yield ChatGenerationChunk(message=message)
+
+    return BareFloor()
+
+
+def _lines(response: Any) -> Iterator[bytes]:
+    rest = b""
+    while piece := response.read1(64 * 1024):
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from lines
+    response.release_conn()
 
 
 def llamaindex_floor(url: str) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import tasks
 from contenders import (
+    BARE_LANGCHAIN_FLOOR,
     CHAT_MISTRAL_AI,
     CHAT_OPENAI,
     CHAT_PORTKEY_MISTRAL,
@@ -95,18 +96,19 @@ def workloads(sizes: Sizes | None = None) -> tuple[Workload, ...]:
 
 
 MODELS = LANGCHAIN[:-1]  # without the floor
+SYNC_LANGCHAIN = (*LANGCHAIN, BARE_LANGCHAIN_FLOOR)
 QUICK = (CHAT_PORTKEY_MISTRAL, CHAT_MISTRAL_AI, CHAT_OPENAI)
 
 
 def _calls(size: Sizes) -> tuple[Workload, ...]:
     warm = Workload(
-        "LangChain invoke", "call", WARM, tasks.invoke, LANGCHAIN, rounds=25, repeated=10
+        "LangChain invoke", "call", WARM, tasks.invoke, SYNC_LANGCHAIN, rounds=25, repeated=10
     )
     through = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
     exempt = "localhost,127.0.0.1,.internal,10.0.0.0/8"
     return (
         Workload(
-            "LangChain invoke, one call a turn", "call", ONE_A_TURN, tasks.invoke, LANGCHAIN,
+            "LangChain invoke, one call a turn", "call", ONE_A_TURN, tasks.invoke, SYNC_LANGCHAIN,
             rounds=120, server={"lat": LATENCY},
         ),
         warm,
@@ -134,20 +136,23 @@ def _calls(size: Sizes) -> tuple[Workload, ...]:
 
 def _streams(size: Sizes) -> tuple[Workload, ...]:
     burst = Workload(
-        "LangChain stream", "chunk", BURST, tasks.stream, LANGCHAIN,
+        "LangChain stream", "chunk", BURST, tasks.stream, SYNC_LANGCHAIN,
         units=size.chunks, rounds=15, server={"n": size.chunks},
     )  # fmt: skip
     slow = replace(
         burst, taken=f"a chunk every {PACE / 1000:g} ms", units=size.paced, rounds=5,
-        server={"n": size.paced, "pace": PACE}, contenders=QUICK,
+        server={"n": size.paced, "pace": PACE}, contenders=(*QUICK, BARE_LANGCHAIN_FLOOR),
     )  # fmt: skip
     return (
         burst,
         replace(burst, name="LangChain stream, a callback listening", run=tasks.stream_with_callback),
-        replace(burst, name="LangChain astream", run=tasks.astream),
-        replace(burst, name="LangChain astream_events v2", run=tasks.astream_events, rounds=7),
+        replace(burst, name="LangChain astream", run=tasks.astream, contenders=LANGCHAIN),
+        replace(
+            burst, name="LangChain astream_events v2", run=tasks.astream_events, rounds=7,
+            contenders=LANGCHAIN,
+        ),
         replace(slow, name="LangChain stream, paced"),
-        replace(slow, name="LangChain astream, paced", run=tasks.astream),
+        replace(slow, name="LangChain astream, paced", run=tasks.astream, contenders=QUICK),
         Workload(
             "LangChain streamed structured output", "answer", f"{size.json_bytes:,} bytes of JSON",
             tasks.stream_object, QUICK, rounds=1, server={"json": size.json_bytes},
@@ -166,7 +171,7 @@ def _many(size: Sizes) -> tuple[Workload, ...]:
         ),
         Workload(
             f"LangChain batch on {size.threads} threads", "call", together,
-            partial(tasks.batch, calls=size.calls, threads=size.threads), LANGCHAIN,
+            partial(tasks.batch, calls=size.calls, threads=size.threads), SYNC_LANGCHAIN,
             units=size.calls, rounds=5, server={"lat": LATENCY},
         ),
     )  # fmt: skip
