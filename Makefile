@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fast test-all coverage check format notebooks build docs docs-build bench count clean
+.PHONY: help setup demo test test-fast test-all coverage check check-style check-mypy check-pyright format notebooks build docs docs-build bench count clean
 
 VENV  := .venv
 BIN   := $(VENV)/bin
@@ -50,11 +50,17 @@ coverage: $(READY) ## Run the tests and report the lines that none of them reach
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-check: $(READY) ## Check format, style, types and the direction of imports
+check: check-style check-mypy check-pyright ## Check format, style, types and the direction of imports
+
+check-style: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/lint-imports
+
+check-mypy: $(READY)
 	$(BIN)/mypy
+
+check-pyright: $(READY)
 	$(BIN)/pyright
 	$(BIN)/pytest --quiet -m types tests/typing
 
