@@ -18,6 +18,8 @@ if which(f"python{NEXT}"):
     PYTHONS = (*PYTHONS, NEXT)
 else:
     print(f"Python {NEXT} is not installed: its sessions are left out.", file=sys.stderr)  # noqa: T201
+# `make test` is the newest frameworks on its own Python. CI has just run it, and names that Python here.
+TESTED = os.environ.get("TESTED_PYTHON")
 PARALLEL = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 
 nox.needs_version = ">=2025.5.1"
@@ -59,6 +61,8 @@ def tests(session: nox.Session, frameworks: str) -> None:
         session.run("coverage", "combine", "--quiet")
         session.run("coverage", "report")
         return
+    if session.python == TESTED and frameworks == "newest":
+        session.skip("`make test` has run these tests.")
     limits = oldest(session) if frameworks == "oldest" else []
     session.install("--editable", ".[all]", "--group", "test", *limits)
     # The tracing tools and the peers need the newest frameworks, and are the same on every Python.
