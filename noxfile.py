@@ -62,7 +62,7 @@ def tests(session: nox.Session, frameworks: str) -> None:
         session.run("coverage", "report")
         return
     if session.python == TESTED and frameworks == "newest":
-        session.skip("`make test` has run these tests.")
+        session.skip("`make test` has run these tests")
     limits = oldest(session) if frameworks == "oldest" else []
     session.install("--editable", ".[all]", "--group", "test", *limits)
     # The tracing tools and the peers need the newest frameworks, and are the same on every Python.

@@ -38,7 +38,6 @@ def test_a_page_loads_without_an_error_and_fits_a_phone(visit: Visit, path: str)
     )
     assert too_wide == []
     page.set_viewport_size({"width": 1280, "height": 900})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
     assert visit.problems == []
 
 
