@@ -26,7 +26,9 @@ MAIN_PAGES = ["", "tutorial/first-answer/", "guides/testing/", "errors/", "langc
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_loads_without_an_error_and_fits_a_phone(visit: Visit, path: str) -> None:
+def test_a_page_loads_from_here_alone_without_an_error_and_fits_a_phone(
+    visit: Visit, path: str
+) -> None:
     visit.page.set_viewport_size({"width": 400, "height": 800})
     page = visit.open(path)
     assert page.locator("h1").count() == 1

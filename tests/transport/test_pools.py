@@ -11,8 +11,9 @@ import sys
 import threading
 import time
 import traceback
+import tracemalloc
 import warnings
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -602,3 +603,33 @@ def test_a_body_that_is_too_large_is_abandoned_although_its_error_is_kept() -> N
         Client(api_key="k", max_response_bytes=5_000, http_client=own).chat(ask())
     assert body.is_abandoned
     assert "more than 5000 bytes" in str(caught.value)
+
+
+class TinyPieces(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """An answer with much white space after it, two bytes at a time."""
+
+    body = ANSWER + b" " * 100_000
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (self.body[at : at + 2] for at in range(0, len(self.body), 2))
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self:
+            yield piece
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_body_in_tiny_pieces_takes_little_more_memory_than_its_size(kind: Kind) -> None:
+    """Kept as they came, pieces of two bytes would take sixty times the `max_response_bytes`."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=TinyPieces()))
+    mine = Client(
+        api_key="k",
+        http_client=httpx.Client(transport=transport),
+        http_async_client=httpx.AsyncClient(transport=transport),
+    )
+    assert kind.run(mine, ask(), None).text == "fine"
+    tracemalloc.start()
+    kind.run(mine, ask(), None)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10 * len(TinyPieces.body)

@@ -50,42 +50,40 @@ def body_in_time(response: TransportResponse, call: Call[Any], progress: Progres
         StalledError: it did not end in time.
         ResponseTooLarge: it has more bytes than `max_response_bytes`.
     """
-    is_error_page, pieces, size = not is_success(response.status), list[bytes](), 0
+    is_error_page, body = not is_success(response.status), bytearray()
     deadline = ReadDeadline(response, call, progress)
     try:
         # No variable holds the chunks: the traceback of an error would keep the body open.
         for data in iter(partial(deadline.next, response.chunks()), None):
-            pieces.append(data)
-            size += len(data)
-            if size > call.limits.max_bytes and not is_error_page:
+            body += data
+            if len(body) > call.limits.max_bytes and not is_error_page:
                 raise _too_large(call)
-            if is_error_page and size >= _MAX_ERROR_BYTES:
+            if is_error_page and len(body) >= _MAX_ERROR_BYTES:
                 break
     except DecodingError:
         if not is_error_page:
             raise
-    return b"".join(pieces)
+    return bytes(body)
 
 
 async def abody_in_time(
     response: AsyncTransportResponse, call: Call[Any], progress: Progress
 ) -> bytes:
     """The async twin of `body_in_time`."""
-    is_error_page, pieces, size = not is_success(response.status), list[bytes](), 0
+    is_error_page, body = not is_success(response.status), bytearray()
     deadline = ReadDeadline(response, call, progress)
     try:
         chunks = response.chunks()
         while (data := await deadline.anext(chunks)) is not None:
-            pieces.append(data)
-            size += len(data)
-            if size > call.limits.max_bytes and not is_error_page:
+            body += data
+            if len(body) > call.limits.max_bytes and not is_error_page:
                 raise _too_large(call)
-            if is_error_page and size >= _MAX_ERROR_BYTES:
+            if is_error_page and len(body) >= _MAX_ERROR_BYTES:
                 break
     except DecodingError:
         if not is_error_page:
             raise
-    return b"".join(pieces)
+    return bytes(body)
 
 
 def _too_large(call: Call[Any]) -> ResponseTooLarge:

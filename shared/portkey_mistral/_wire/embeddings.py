@@ -29,7 +29,7 @@ _PACKED: Mapping[EmbeddingDtype, str] = {
     "ubinary": "B",
 }
 
-# Strict: no strings and booleans.
+# `strict` refuses strings and booleans, which `float()` takes.
 _FINITE_FLOATS = SchemaValidator(
     core_schema.list_schema(core_schema.float_schema(strict=True, allow_inf_nan=False))
 )
